@@ -1,0 +1,78 @@
+"""`mer` and `python -m app`."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+
+import typer
+
+INTERRUPTED = 130  # what a shell expects after Ctrl+C
+MISTAKE = 2
+UNEXPECTED = 1
+
+REMEDIES = {
+    errno.ENOSPC: "make room on the disk",
+    errno.EDQUOT: "make room, the quota is used up",
+    errno.EACCES: "check the permissions or choose another folder",
+    errno.EPERM: "check the permissions or choose another folder",
+    errno.EROFS: "choose another folder",
+}
+
+# typer has no public name for what a wrong option raises.
+UsageError: type[Exception] = typer.BadParameter.__mro__[1]
+
+
+def main() -> None:
+    """The console script. See `run`."""
+    sys.exit(run())
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Run the command line and return the exit code.
+
+    A mistake of the user ends with one line on the error stream and code 2, Ctrl+C with 130, and our own mistakes with
+    one line and code 1. MER_DEBUG=1 shows where an error comes from.
+    """
+    from app.cli import app
+
+    try:
+        return app(arguments, prog_name="mer", standalone_mode=False) or 0
+    except (KeyboardInterrupt, typer.Abort):
+        return INTERRUPTED
+    except UsageError as error:
+        return _usage(error)
+    except BrokenPipeError:  # the reader of our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return UNEXPECTED
+    except Exception as error:
+        if os.environ.get("MER_DEBUG") == "1":
+            raise
+        if isinstance(error, ValueError | OSError):
+            return _say(_message(error), MISTAKE)
+        return _say(f"{type(error).__name__}: {error} (an error of the program; MER_DEBUG=1 shows where)", UNEXPECTED)
+
+
+def _usage(error: Exception) -> int:
+    message = error.format_message()  # type: ignore[attr-defined]
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context else "mer"
+    return _say(f"{message.rstrip('.')}: see {command} --help", MISTAKE) if message else MISTAKE
+
+
+def _message(error: ValueError | OSError) -> str:
+    if not isinstance(error, OSError) or error.strerror is None:
+        return str(error)
+    text = error.strerror if error.filename is None else f"{error.filename}: {error.strerror}"
+    remedy = REMEDIES.get(error.errno or 0)
+    return f"{text}: {remedy}" if remedy else text
+
+
+def _say(message: str, code: int) -> int:
+    print("mer: " + " ".join(message.split()), file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    main()

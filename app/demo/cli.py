@@ -1,0 +1,56 @@
+"""`mer demo`: the main job on a film that the program paints itself, scored against the exact truth."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from app.demo.run import Demo
+
+
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for everything that the demo writes.")] = Path("demo"),
+    frames: Annotated[int, typer.Option(min=3, help="Frames of the film, at 24 per second.")] = 48,
+    size: Annotated[int, typer.Option(min=48, help="Height of the film in pixels.")] = 480,
+    weights: Annotated[
+        str | None, typer.Option(help="Encoder file, or untrained or lab; the bundled encoder when left out.")
+    ] = None,
+    device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1 or mps; the fastest when left out.")] = None,
+) -> None:
+    """Film a pond, carry the first frame's mask and keypoints through the film, and show how well that went.
+
+    The film is painted by the program: two koi and a turtle swim among lily pads and behind each other. Its truth is
+    known exactly, and only the first frame of it is given away.
+    """
+    from app.demo.run import run_demo
+    from app.propagation import Interrupted
+
+    try:
+        result = run_demo(out, frames, size, weights, device)
+    except Interrupted:
+        typer.echo("mer: stopped", err=True)
+        raise typer.Exit(130) from None
+    _show(result)
+
+
+def _show(demo: Demo) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from app.demo.scene import OBJECTS
+
+    table = Table("object", caption="in %; neither the first nor the last frame is scored")
+    for column in ("J&F", "J", "F"):
+        table.add_column(column, justify="right")
+    rows = {f"{number} {OBJECTS[number]}": score for number, score in demo.score.objects.items()}
+    for name, score in rows.items():
+        table.add_row(name, *(f"{100 * score.as_dict()[c]:.1f}" for c in ("J&F", "J", "F")))
+    table.add_section()
+    table.add_row("mean", *(f"{100 * demo.score.mean.as_dict()[c]:.1f}" for c in ("J&F", "J", "F")))
+    Console().print(table)
+    typer.echo(f"keypoints: {demo.points}")
+    typer.echo(f"{demo.seconds:.2f} seconds per frame, {demo.weights}")
+    typer.echo(f"look at {demo.sheet}; beside it lie " + ", ".join(path.name for path in demo.files))

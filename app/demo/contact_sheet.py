@@ -1,0 +1,145 @@
+"""Pictures of a finished demo: a contact sheet for checking, and one wide picture for showing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from app.io.atomic import replacing
+from app.io.overlay import LINE, compose
+from model.types import FloatArray, KeypointSet, LabelMap, UInt8Array
+
+WIDTH = 1800
+MARGIN, GAP = 32, 8
+BACKGROUND, BRIGHT, TEXT, QUIET = (22, 24, 27), (236, 238, 240), (196, 200, 205), (128, 134, 142)
+RAMP = cv2.COLORMAP_VIRIDIS  # perceptually even
+
+Colour = tuple[int, int, int]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shot:
+    """One frame of the demo. confidence: [h, w] in 0..1 on the feature grid; j: mean J of the objects, 0..1."""
+
+    frame: int
+    time: float
+    image: UInt8Array
+    truth: LabelMap
+    labels: LabelMap
+    keypoints: KeypointSet
+    confidence: FloatArray
+    j: float
+
+
+class _Page:
+    """A dark page to put text and pictures on."""
+
+    def __init__(self, width: int, height: int) -> None:
+        self.image = Image.new("RGB", (width, height), BACKGROUND)
+        self._draw = ImageDraw.Draw(self.image)
+
+    def text(self, x: float, y: float, text: str, size: float, colour: Colour = TEXT, anchor: str = "ls") -> float:
+        """Write with the anchor (Pillow's code; ls = left end of the base line) at (x, y). Returns the width."""
+        font = ImageFont.load_default(size)
+        self._draw.text((x, y), text, colour, font, anchor)
+        return self._draw.textlength(text, font)
+
+    def picture(self, x: int, y: int, size: tuple[int, int], picture: UInt8Array) -> None:
+        """Paste scaled to size (width, height), with rounded corners."""
+        shrinks = picture.shape[1] > size[0]
+        scaled = cv2.resize(picture, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
+        corners = Image.new("L", (size[0] * 4, size[1] * 4))
+        ImageDraw.Draw(corners).rounded_rectangle((0, 0, size[0] * 4 - 1, size[1] * 4 - 1), 20, 255)
+        self.image.paste(Image.fromarray(scaled), (x, y), corners.resize(size, Image.Resampling.BOX))
+
+    def swatch(self, x: float, y: float, colour: Colour) -> None:
+        """A small square that sits on the base line y."""
+        self._draw.rounded_rectangle((x, y - 12, x + 12, y), 3, colour)
+
+    def ramp(self, x: int, y: int, width: int) -> None:
+        strip = cv2.applyColorMap(np.linspace(0, 255, width).astype(np.uint8)[None].repeat(12, 0), RAMP)
+        self.picture(x, y - 12, (width, 12), strip[..., ::-1].copy())
+
+    def save(self, path: Path) -> None:
+        with replacing(path) as temporary:
+            self.image.save(temporary, optimize=True)
+
+
+def write_contact_sheet(
+    path: Path, shots: Sequence[Shot], title: str, subtitle: str, legend: Mapping[int, str]
+) -> None:
+    """A column per shot; rows: the picture, the truth, what was carried, and how confident that is.
+
+    legend: what to say of every object id.
+    """
+    label_width = 132
+    width = (WIDTH - 2 * MARGIN - label_width - GAP * (len(shots) - 1)) // len(shots)
+    height = round(width * shots[0].image.shape[0] / shots[0].image.shape[1])
+    rows = {
+        "video": [s.image for s in shots],
+        "truth": [compose(s.image, s.truth) for s in shots],
+        "carried": [compose(s.image, s.labels, s.keypoints) for s in shots],
+        "confidence": [_heat(s.confidence, s.image.shape[:2]) for s in shots],
+    }
+    top = 150
+    bottom = top + len(rows) * (height + GAP)
+    page = _Page(WIDTH, bottom + 58)
+    page.text(MARGIN, 58, title, 30, BRIGHT)
+    page.text(MARGIN, 90, subtitle, 17, QUIET)
+    left = MARGIN + label_width
+    for column, shot in enumerate(shots):
+        x = left + column * (width + GAP)
+        name = page.text(x, top - 14, f"frame {shot.frame}", 17, BRIGHT)
+        page.text(x + name + 12, top - 14, clock(shot.time), 15, QUIET)
+        page.text(x + width, top - 14, f"J {100 * shot.j:.1f}" if shot.frame else "given", 17, TEXT, "rs")
+    for row, (name, pictures) in enumerate(rows.items()):
+        y = top + row * (height + GAP)
+        page.text(MARGIN, y + height / 2, name, 17, TEXT, "lm")
+        for column, picture in enumerate(pictures):
+            page.picture(left + column * (width + GAP), y, (width, height), picture)
+    x, y = float(left), bottom + 28
+    for number, words in legend.items():
+        page.swatch(x, y, _line(number))
+        x += 20 + page.text(x + 20, y, words, 15, TEXT) + 32
+    right = WIDTH - MARGIN
+    page.text(right, y, "1", 15, QUIET, "rs")
+    page.ramp(right - 178, y, 160)
+    page.text(right - 188, y, "confidence  0", 15, QUIET, "rs")
+    page.save(path)
+
+
+def write_hero(path: Path, shots: Sequence[Shot]) -> None:
+    """The shots side by side, labels and keypoints drawn in, for a page's head."""
+    margin, gap = 20, 12
+    width = (WIDTH - 2 * margin - gap * (len(shots) - 1)) // len(shots)
+    height = round(width * shots[0].image.shape[0] / shots[0].image.shape[1])
+    page = _Page(WIDTH, margin + height + 52)
+    for column, shot in enumerate(shots):
+        x = margin + column * (width + gap)
+        page.picture(x, margin, (width, height), compose(shot.image, shot.labels, shot.keypoints, 0.42))
+        y = margin + height + 34
+        name = page.text(x + 2, y, f"frame {shot.frame}", 20, BRIGHT)
+        page.text(x + name + 14, y, "carried by the program" if shot.frame else "labelled by hand", 20, QUIET)
+    page.save(path)
+
+
+def clock(seconds: float) -> str:
+    """m:ss.hh"""
+    hundredths = round(seconds * 100)
+    return f"{hundredths // 6000}:{hundredths // 100 % 60:02d}.{hundredths % 100:02d}"
+
+
+def _heat(confidence: FloatArray, size: tuple[int, ...]) -> UInt8Array:
+    grey = np.clip(confidence * 255, 0, 255).astype(np.uint8)
+    large = cv2.resize(grey, (size[1], size[0]), interpolation=cv2.INTER_NEAREST)
+    return np.asarray(cv2.applyColorMap(large, RAMP)[..., ::-1].copy(), np.uint8)
+
+
+def _line(number: int) -> Colour:
+    r, g, b = (int(v) for v in LINE[number, 0])
+    return r, g, b

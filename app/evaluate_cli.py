@@ -1,0 +1,239 @@
+"""`mer evaluate davis` and `mer evaluate keypoints`: scores as a table and as JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from model.types import PropagationOptions
+
+if TYPE_CHECKING:
+    from model.evaluation.runner import Progress, Propagate
+
+evaluate = typer.Typer(no_args_is_help=True, help="Score the propagation against ground truth.")
+
+_DEFAULT = PropagationOptions()
+_DEFAULT_SIZE = _DEFAULT.short_side or 0
+_DEFAULT_LONG_TERM = ",".join(map(str, _DEFAULT.long_term))
+_DEFAULT_SHORT_TERM = ",".join(map(str, _DEFAULT.short_term))
+
+Sequences = Annotated[str | None, typer.Option(help="Only these, separated by commas; all when left out.")]
+Weights = Annotated[
+    str | None, typer.Option(help="Encoder file, or a control: untrained or lab; the bundled encoder when left out.")
+]
+Size = Annotated[int, typer.Option(help="Short side in pixels to work on; 0 = the size of the frames.")]
+Radius = Annotated[int, typer.Option(help="Window radius in cells of 4 pixels.")]
+Window = Annotated[str, typer.Option(help="Shape of the window: square or circle.")]
+TopK = Annotated[int, typer.Option(help="Votes per cell, over all reference frames together.")]
+Temperature = Annotated[float, typer.Option(help="Softmax temperature of the votes.")]
+LongTerm = Annotated[str, typer.Option(help="Frames kept in memory for good, as offsets from the labelled frame.")]
+ShortTerm = Annotated[str, typer.Option(help="Recent frames kept in memory, as offsets back in time.")]
+Labels = Annotated[str, typer.Option(help="What memory carries: soft (probabilities) or hard.")]
+Device = Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1 or mps; the quickest there is when left out.")]
+Json = Annotated[str | None, typer.Option("--json", help="Write the scores to this file; - prints JSON alone.")]
+
+
+@evaluate.command()
+def davis(
+    root: Annotated[Path, typer.Argument(help="Folder with JPEGImages/480p and Annotations/480p.")],
+    sequences: Sequences = None,
+    weights: Weights = None,
+    size: Size = _DEFAULT_SIZE,
+    radius: Radius = _DEFAULT.radius,
+    window: Window = _DEFAULT.window,
+    top_k: TopK = _DEFAULT.top_k,
+    temperature: Temperature = _DEFAULT.temperature,
+    long_term: LongTerm = _DEFAULT_LONG_TERM,
+    short_term: ShortTerm = _DEFAULT_SHORT_TERM,
+    labels: Labels = _DEFAULT.labels,
+    device: Device = None,
+    json_path: Json = None,
+    results: Annotated[Path | None, typer.Option(help="Keep the predicted masks in this folder.")] = None,
+    score: Annotated[Path | None, typer.Option(help="Run nothing; score the masks in this folder.")] = None,
+) -> None:
+    """J and F by the official rules of DAVIS: first frame given, first and last frame not scored."""
+    with _one_line_errors(), _progress() as progress:
+        _check_writable(json_path)
+        from model.evaluation.davis import evaluate_davis, score_folder
+
+        if score is not None:
+            report = score_folder(root, score, sequences=_names(sequences), progress=progress)
+        else:
+            options = _options(size, radius, window, top_k, temperature, long_term, short_term, labels)
+            propagate, provenance = _propagator(weights, device)
+            report = evaluate_davis(
+                root,
+                propagate,
+                sequences=_names(sequences),
+                options=options,
+                weights=provenance,
+                results=results,
+                progress=progress,
+            )
+    columns = ("J&F", "J", "F", "J-recall", "F-recall", "J-decay")
+    notes = [
+        f"{s.name}: {', '.join(map(str, s.late))} not scored, absent from the first frame"
+        for s in report.sequences
+        if s.late
+    ]
+    _show(report.as_dict(), columns, json_path, notes)
+
+
+@evaluate.command()
+def keypoints(
+    path: Annotated[Path, typer.Argument(help="JHMDB folder, or a BADJA file of joints (.json).")],
+    davis_root: Annotated[
+        Path | None, typer.Option("--davis", help="DAVIS folder with the frames and masks of a BADJA file.")
+    ] = None,
+    sequences: Sequences = None,
+    weights: Weights = None,
+    size: Size = _DEFAULT_SIZE,
+    radius: Radius = _DEFAULT.radius,
+    window: Window = _DEFAULT.window,
+    top_k: TopK = _DEFAULT.top_k,
+    temperature: Temperature = _DEFAULT.temperature,
+    long_term: LongTerm = _DEFAULT_LONG_TERM,
+    short_term: ShortTerm = _DEFAULT_SHORT_TERM,
+    labels: Labels = _DEFAULT.labels,
+    device: Device = None,
+    json_path: Json = None,
+) -> None:
+    """PCK@0.1 and PCK@0.2 over all visible points, by the rules of JHMDB or BADJA."""
+    with _one_line_errors(), _progress() as progress:
+        _check_writable(json_path)
+        options = _options(size, radius, window, top_k, temperature, long_term, short_term, labels)
+        from model.evaluation.keypoint_sets import read_badja, read_jhmdb
+        from model.evaluation.keypoints import evaluate_keypoints
+
+        if path.is_dir():
+            labelled = read_jhmdb(path, _names(sequences))
+        elif davis_root is not None:
+            labelled = read_badja(path, davis_root, _names(sequences))
+        else:
+            raise ValueError(f"{path} is not a folder; a BADJA file also needs --davis, the folder of its frames")
+        propagate, provenance = _propagator(weights, device)
+        report = evaluate_keypoints(labelled, propagate, options=options, weights=provenance, progress=progress)
+    columns = ("PCK@0.1", "PCK@0.2", "PCK@0.1 with given frame", "PCK@0.2 with given frame")
+    _show(report.as_dict(), columns, json_path)
+
+
+def _propagator(weights: str | None, device: str | None) -> tuple[Propagate, dict[str, str]]:
+    """A propagator on the chosen features, and what the report says of them."""
+    from model.features import load_extractor
+    from model.propagator import Propagator
+
+    extractor = load_extractor(weights, device)
+    provenance = {"name": extractor.name, "sha256": extractor.sha256, "recipe": extractor.recipe}
+    return lambda source, request: Propagator(source, extractor).run(request), provenance
+
+
+def _options(
+    size: int,
+    radius: int,
+    window: str,
+    top_k: int,
+    temperature: float,
+    long_term: str,
+    short_term: str,
+    labels: str,
+) -> PropagationOptions:
+    return PropagationOptions(
+        short_side=size or None,
+        radius=radius,
+        window=window,
+        top_k=top_k,
+        temperature=temperature,
+        long_term=_offsets(long_term, "--long-term"),
+        short_term=_offsets(short_term, "--short-term"),
+        labels=labels,
+    )
+
+
+def _offsets(text: str, option: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in _names(text) or ())
+    except ValueError as error:
+        raise ValueError(f"{option} takes whole numbers separated by commas, not {text!r}") from error
+
+
+def _names(text: str | None) -> list[str] | None:
+    return None if text is None else [part.strip() for part in text.split(",") if part.strip()]
+
+
+@contextmanager
+def _one_line_errors() -> Iterator[None]:
+    """A user's mistake ends with one line and exit code 2."""
+    try:
+        yield
+    except ValueError as error:
+        message = str(error)
+    except OSError as error:
+        message = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+    else:
+        return
+    typer.echo(f"error: {message}", err=True)
+    raise typer.Exit(2)
+
+
+@contextmanager
+def _progress() -> Iterator[Progress]:
+    """One line of progress for every sequence."""
+    from app.progress import progress
+
+    with ExitStack() as current:
+        lines: dict[str, Callable[[int], None]] = {}
+
+        def show(name: str, done: int, total: int) -> None:
+            if name not in lines:
+                current.close()
+                lines[name] = current.enter_context(progress(name, total))
+            lines[name](done)
+
+        yield show
+
+
+def _check_writable(json_path: str | None) -> None:
+    """Better now than after the run."""
+    if json_path in (None, "-"):
+        return
+    folder = Path(json_path).parent
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise ValueError(f"--json: {folder} is not a folder that can be written to")
+
+
+def _show(report: dict[str, Any], columns: Iterable[str], json_path: str | None, notes: Iterable[str] = ()) -> None:
+    """The table, or the JSON, or both."""
+    text = json.dumps(report, indent=2)
+    if json_path == "-":
+        typer.echo(text)
+        return
+    if json_path is not None:
+        from app.io.atomic import write_text
+
+        with _one_line_errors():
+            write_text(Path(json_path), text + "\n")
+    from rich.console import Console
+    from rich.table import Table
+
+    columns = list(columns)
+    table = Table("sequence", caption="values in %")
+    for column in columns:
+        table.add_column(column, justify="right")
+
+    def add(name: str, scores: dict[str, float]) -> None:
+        table.add_row(name, *(f"{100 * scores[column]:.1f}" for column in columns))
+
+    for name, scores in report["sequences"].items():
+        add(name, scores)
+    table.add_section()
+    add("mean", report["mean"])
+    console = Console()
+    console.print(table)
+    for note in notes:
+        console.print(note)

@@ -1,0 +1,1 @@
+"""Files in and out: masks, keypoints, overlays, videos and reports. Everything is written atomically."""

@@ -1,0 +1,150 @@
+"""`mer propagate`: labels carried through a video."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from model.types import Direction, PropagationOptions
+
+_DEFAULT = PropagationOptions()
+_MATCHING, _MEMORY, _RESULTS = "Matching", "Memory", "Results"
+
+
+def propagate(
+    video: Annotated[Path, typer.Argument(help="A video file, or a folder of images.")],
+    labels: Annotated[
+        list[Path],
+        typer.Option(
+            help="A mask (.png), a folder of masks named by frame, or keypoints (.csv: frame,name,x,y). Repeat it to "
+            "give several."
+        ),
+    ],
+    out: Annotated[Path, typer.Option(help="Folder for masks, overlay video, keypoints and report.")],
+    frame: Annotated[int | None, typer.Option(min=0, help="The frame of a single mask; 0 when left out.")] = None,
+    clean_edges: Annotated[bool, typer.Option("--clean-edges", help="Repair masks with anti-aliased edges.")] = False,
+    direction: Annotated[Direction, typer.Option(help="Which way labels travel.")] = Direction.FORWARD,
+    start: Annotated[int, typer.Option(min=0, help="First frame, counted from 0.")] = 0,
+    stop: Annotated[int | None, typer.Option(min=1, help="First frame no longer done; all when left out.")] = None,
+    fps: Annotated[float | None, typer.Option(help="Frame rate of a folder of images; 25 when left out.")] = None,
+    device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1 or mps; the fastest when left out.")] = None,
+    weights: Annotated[
+        str | None, typer.Option(help="Encoder file, or untrained or lab; the bundled encoder when left out.")
+    ] = None,
+    recipe: Annotated[str | None, typer.Option(help="Insist on weights trained by this recipe.")] = None,
+    size: Annotated[
+        int, typer.Option(min=0, help="Short side to work on, pixels; 0 = the video's own.", rich_help_panel=_MATCHING)
+    ] = _DEFAULT.short_side or 0,
+    radius: Annotated[
+        int, typer.Option(help="Window radius in cells of 4 pixels.", rich_help_panel=_MATCHING)
+    ] = _DEFAULT.radius,
+    window: Annotated[str, typer.Option(help="square or circle.", rich_help_panel=_MATCHING)] = _DEFAULT.window,
+    top_k: Annotated[int, typer.Option(help="Votes per cell.", rich_help_panel=_MATCHING)] = _DEFAULT.top_k,
+    temperature: Annotated[
+        float, typer.Option(help="Softmax temperature of the votes.", rich_help_panel=_MATCHING)
+    ] = _DEFAULT.temperature,
+    references: Annotated[
+        int, typer.Option(help="Labelled frames, the nearest ones, to look at.", rich_help_panel=_MEMORY)
+    ] = _DEFAULT.anchors,
+    long_term: Annotated[
+        str, typer.Option(help="Frames to keep, as distances from the labelled frame.", rich_help_panel=_MEMORY)
+    ] = ",".join(map(str, _DEFAULT.long_term)),
+    short_term: Annotated[
+        str, typer.Option(help="Recent frames to look at, as distances back.", rich_help_panel=_MEMORY)
+    ] = ",".join(map(str, _DEFAULT.short_term)),
+    soft: Annotated[
+        bool, typer.Option("--soft/--hard", help="Memory carries probabilities, or ids.", rich_help_panel=_MEMORY)
+    ] = _DEFAULT.labels == "soft",
+    cycle: Annotated[
+        bool, typer.Option("--cycle", help="Report forward-backward disagreement.", rich_help_panel=_RESULTS)
+    ] = _DEFAULT.cycle,
+    overlay: Annotated[
+        bool, typer.Option("--overlay/--no-overlay", help="Write overlay.mp4.", rich_help_panel=_RESULTS)
+    ] = True,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with an interrupted run.", rich_help_panel=_RESULTS)
+    ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the results of an earlier run.", rich_help_panel=_RESULTS)
+    ] = False,
+) -> None:
+    """Carry masks and keypoints from labelled frames through a video.
+
+    Writes OUT/masks/00000.png … (indexed PNG at the video's size), OUT/overlay.mp4, OUT/keypoints.csv and
+    OUT/report.json. Frames count from 0. Ctrl+C keeps the finished frames, and --resume goes on.
+    """
+    options = PropagationOptions(
+        short_side=size or None,
+        radius=radius,
+        window=window,
+        top_k=top_k,
+        temperature=temperature,
+        anchors=references,
+        long_term=_numbers(long_term, "--long-term"),
+        short_term=_numbers(short_term, "--short-term"),
+        labels="soft" if soft else "hard",
+        cycle=cycle,
+    )
+    from app.io.output import OutputFolder
+    from app.io.video_writer import check_encoder
+
+    output = OutputFolder(out)
+    output.check((video, *labels), resume, overwrite)
+    if overlay:
+        check_encoder()
+
+    from app.io.anchors import read_anchors
+    from app.resume import reached
+    from model.video import open_video
+
+    with open_video(video, fps=fps) as source:
+        end = len(source) if stop is None else stop
+        if not start < end <= len(source):
+            raise ValueError(
+                f"{video}: has frames 0..{len(source) - 1}: --start {start} and --stop {end} do not fit it"
+            )
+        anchors, notes = read_anchors(labels, source.size, len(source), frame, clean_edges)
+        frames = reached([a.frame for a in anchors], direction, start, end)
+        if not frames:
+            raise ValueError(
+                f"labels on frame {anchors[0].frame} do not reach frames {start}..{end - 1} going {direction.value}: "
+                "use --direction both"
+            )
+        if len(frames) < end - start:
+            notes += (f"going {direction.value}, labels reach frames {frames.start}..{frames.stop - 1} and no others",)
+        output.check_room(len(frames), source.size)
+
+        from app.propagation import Interrupted, Propagation
+        from model.features import load_extractor
+
+        extractor = load_extractor(weights, device)
+        if recipe is not None and extractor.recipe != recipe:
+            raise ValueError(
+                f"the {extractor.name} weights are of recipe {extractor.recipe!r}, not {recipe!r}: give other --weights"
+            )
+        run = Propagation(source, anchors, extractor, options, direction, start, end, output, notes)
+        try:
+            run.go(resume, overlay)
+        except Interrupted:
+            done = len(run.report.frames)
+            typer.echo(f"mer: stopped with {done} of {len(frames)} frames: --resume goes on", err=True)
+            raise typer.Exit(130) from None
+        finally:
+            for note in run.report.notes:
+                typer.echo(f"note: {note}", err=True)
+    written = [p for p in (output.masks, output.keypoints, output.overlay, output.report) if p.exists()]
+    cost = run.report.cost
+    typer.echo(
+        f"{len(run.report.frames)} frames in {cost['seconds']['total']:.1f} s "
+        f"({cost['frames_per_second'] or 0:.2f} frames per second, {cost['peak_memory_bytes'] / 1e6:.0f} MB): "
+        + ", ".join(map(str, written))
+    )
+
+
+def _numbers(text: str, option: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in text.split(",") if part.strip())
+    except ValueError:
+        raise ValueError(f"{option} takes whole numbers separated by commas, not {text!r}") from None

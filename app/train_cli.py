@@ -1,0 +1,73 @@
+"""`mer train`: an encoder from unlabelled video and photographs."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+TELL_EVERY = 10.0  # seconds between two lines
+
+
+def train(
+    sources: Annotated[list[Path], typer.Argument(help="Folders of videos and photographs; labels are not needed.")],
+    out: Annotated[Path, typer.Option(help="Run folder: encoder.pt, checkpoint, metrics and run card.")],
+    recipe: Annotated[str, typer.Option(help="What is learned, and how.")] = "mast",
+    steps: Annotated[int | None, typer.Option(help="Stop after so many steps.")] = None,
+    minutes: Annotated[float | None, typer.Option(help="Stop after so many minutes.")] = None,
+    batch: Annotated[int | None, typer.Option(help="Pairs per step; the recipe's when left out.")] = None,
+    crop: Annotated[int | None, typer.Option(help="Side of the crops, pixels; the recipe's when left out.")] = None,
+    seed: Annotated[int, typer.Option(help="Decides the samples and the first weights.")] = 0,
+    device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1 or mps; the fastest when left out.")] = None,
+    precision: Annotated[str, typer.Option(help="auto, fp32 or bf16.")] = "auto",
+    weights: Annotated[Path | None, typer.Option(help="Start from this encoder instead of from scratch.")] = None,
+    workers: Annotated[int, typer.Option(min=0, help="Processes that prepare samples.")] = 2,
+    cache: Annotated[Path | None, typer.Option(help="Folder for decoded frames; beside OUT when left out.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in OUT.")] = False,
+) -> None:
+    """Train an encoder. Ctrl+C ends after the current step with a checkpoint, and --resume goes on.
+
+    Under torchrun (`torchrun --nproc-per-node 4 -m app train …`) every process takes its share of each batch.
+    """
+    from model.training.trainer import TrainingOptions
+    from model.training.trainer import train as run
+
+    options = TrainingOptions(
+        sources=tuple(sources),
+        out=out,
+        recipe=recipe,
+        steps=steps,
+        minutes=minutes,
+        batch=batch,
+        crop=crop,
+        seed=seed,
+        device=device,
+        precision=precision,
+        weights=weights,
+        workers=workers,
+        cache=cache,
+        resume=resume,
+    )
+    encoder = run(options, _Teller())
+    typer.echo(f"wrote {encoder}")
+
+
+class _Teller:
+    """Prints a step's losses, not more often than every TELL_EVERY seconds."""
+
+    def __init__(self) -> None:
+        self._told = -TELL_EVERY
+
+    def __call__(self, line: dict[str, Any]) -> None:
+        now = time.monotonic()
+        if now - self._told < TELL_EVERY and line["progress"] < 1:
+            return
+        self._told = now
+        left = line["elapsed"] / line["progress"] * (1 - line["progress"]) if line["progress"] else None
+        parts = [f"step {line['step']}", f"{100 * line['progress']:.1f} %", f"total {line['total']:.4f}"]
+        parts += [f"{line['seconds']:.2f} s per step"]
+        parts += [f"{left / 60:.0f} min left"] if left is not None else []
+        print(", ".join(parts), file=sys.stderr, flush=True)

@@ -1,0 +1,10 @@
+"""Windowed affinity between one query frame and several reference frames (METHOD §1, eqs 1–3; §6 for speed)."""
+
+from __future__ import annotations
+
+from model.affinity.dense import dense_affinity
+from model.affinity.reference import reference_affinity
+from model.affinity.tiled import windowed_affinity
+from model.affinity.votes import Affinity, Vote
+
+__all__ = ["Affinity", "Vote", "dense_affinity", "reference_affinity", "windowed_affinity"]

@@ -1,0 +1,63 @@
+"""The sparse affinity: for every query cell, the k reference cells that vote for it and their weights."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn.functional import embedding_bag
+
+
+class Vote(NamedTuple):
+    """One reference cell's say: which reference (from 0), its place in cells, its weight in 0..1."""
+
+    reference: int
+    y: int
+    x: int
+    weight: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Affinity:
+    """The k heaviest votes of every query cell over all references together; weights sum to 1 (eqs 1 and 3).
+
+    weight:     float32 [h*w, k], heaviest first; 0 fills up where the windows hold fewer than k cells.
+    index:      int64 [h*w, k] into the concatenated cells of all references, R*h*w of them; a valid cell
+                even where the weight is 0.
+    grid:       (h, w).
+    references: R.
+    """
+
+    weight: Tensor
+    index: Tensor
+    grid: tuple[int, int]
+    references: int
+
+    def apply(self, values: Tensor) -> Tensor:
+        """Carry values along the votes (eq 2): [R, L, h, w] -> float32 [L, h, w]."""
+        assert (values.shape[0], *values.shape[2:]) == (self.references, *self.grid), values.shape
+        table = values.float().permute(0, 2, 3, 1).reshape(-1, values.shape[1])
+        carried = embedding_bag(self.index, table, mode="sum", per_sample_weights=self.weight)
+        return carried.T.reshape(-1, *self.grid).contiguous()
+
+    def entropy(self) -> Tensor:
+        """Entropy of each cell's votes over log k: float32 [h, w], 0 = one vote decides, 1 = all weigh the same."""
+        most = math.log(self.weight.shape[1]) or 1.0  # a single vote has entropy 0
+        entropy: Tensor = torch.special.entr(self.weight).sum(1) / most
+        return entropy.clamp(0, 1).view(self.grid)
+
+    def votes(self, y: int, x: int) -> list[Vote]:
+        """Who voted for the query cell (y, x), heaviest first; cells without weight are left out."""
+        height, width = self.grid
+        if not (0 <= y < height and 0 <= x < width):
+            raise ValueError(f"cell ({y}, {x}) lies outside the {height}×{width} feature grid")
+        row = y * width + x
+        votes = []
+        for cell, weight in zip(self.index[row].tolist(), self.weight[row].tolist(), strict=True):
+            if weight > 0:
+                reference, place = divmod(cell, height * width)
+                votes.append(Vote(reference, place // width, place % width, weight))
+        return votes

@@ -1,0 +1,188 @@
+"""Labels on the feature grid: between a frame's label map or keypoints and the channels that memory carries.
+
+Channels are one per object id, then one per keypoint, each 0..1 on cells. Background is what the objects leave.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from model.encoder import STRIDE
+from model.grid import padded_size
+from model.types import Anchor, FloatArray, KeypointSet, LabelMap
+
+HEAT_SIGMA = 1.0  # of a keypoint's Gaussian, cells
+_SPOT_SIGMA = 1.5  # a keypoint lies at the mean of its heat under a Gaussian window of this width, cells
+_SPOT_REACH = 6  # and nothing further than this from its warmest cell counts, cells
+_SEEN = 0.2  # a heat map whose peak is lower than this shows no point
+
+
+@dataclass(frozen=True, slots=True)
+class Channels:
+    """What the L channels mean: object ids, then keypoint names. The sizes are those of the source and the work."""
+
+    objects: tuple[int, ...]
+    keypoints: tuple[str, ...]
+    source_size: tuple[int, int]
+    working_size: tuple[int, int]
+
+    @property
+    def count(self) -> int:
+        return len(self.objects) + len(self.keypoints)
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """(h, w) in cells."""
+        height, width = padded_size(*self.working_size)
+        return height // STRIDE, width // STRIDE
+
+    @property
+    def scale(self) -> tuple[float, float]:
+        """Working pixels per source pixel, (y, x)."""
+        return self.working_size[0] / self.source_size[0], self.working_size[1] / self.source_size[1]
+
+    def encode(self, anchor: Anchor) -> tuple[Tensor, Tensor]:
+        """An anchor's channels float32 [L, h, w], and bool [L]: which of them it knows."""
+        values = torch.zeros(self.count, *self.grid)
+        known = torch.zeros(self.count, dtype=torch.bool)
+        if anchor.labels is not None:
+            for channel, number in enumerate(self.objects):
+                if number in anchor.labels.objects:
+                    known[channel] = True
+                    values[channel] = self._cover(anchor.labels.ids == number)
+        if anchor.keypoints is not None:
+            for name, point in zip(anchor.keypoints.names, self._to_cells(anchor.keypoints.xy), strict=True):
+                channel = len(self.objects) + self.keypoints.index(name)
+                known[channel] = True
+                if not np.isnan(point).any():
+                    values[channel] = self._heat(torch.tensor(point))
+        return values, known
+
+    def decode_labels(self, values: Tensor, known: Tensor) -> LabelMap:
+        """The label map at the size of the source: bilinear channels, then the arg max (METHOD §5)."""
+        height, width = self.source_size
+        best = np.zeros((height, width), np.float32)
+        total = np.zeros((height, width), np.float32)
+        ids = np.zeros((height, width), np.uint8)
+        for number, cover in zip(self.objects, values[: len(self.objects)].cpu().numpy(), strict=True):
+            box = self._support(cover)
+            if box is None:
+                continue
+            rows, columns = box
+            pixels = self._enlarge(cover, rows, columns)
+            total[rows, columns] += pixels
+            wins = pixels > best[rows, columns]
+            best[rows, columns][wins] = pixels[wins]
+            ids[rows, columns][wins] = number
+        ids[best < 1 - total] = 0
+        ids.flags.writeable = False
+        return LabelMap(ids, tuple(n for n, k in zip(self.objects, known.tolist(), strict=False) if k))
+
+    def decode_keypoints(self, values: Tensor, known: Tensor) -> KeypointSet:
+        """Each point at the centre of its warmest spot; its confidence is the height of that peak."""
+        heat = values[len(self.objects) :]
+        cells = _hot_spots(heat).cpu().numpy()
+        scale_y, scale_x = self.scale
+        xy = ((cells * STRIDE + 0.5) / [scale_x, scale_y] - 0.5).astype(np.float32)
+        height, width = self.source_size
+        xy = xy.clip(-0.5, [width - 0.5, height - 0.5])
+        confidence = (heat.flatten(1).amax(dim=1).clamp(0, 1).cpu() * known[len(self.objects) :]).numpy()
+        xy[confidence == 0] = np.nan
+        return KeypointSet(self.keypoints, xy, confidence > _SEEN, confidence)
+
+    def harden(self, values: Tensor) -> Tensor:
+        """Every cell wholly its strongest object's, or the background's; keypoints stay as they are."""
+        n = len(self.objects)
+        if n == 0:
+            return values
+        background = 1 - values[:n].sum(dim=0, keepdim=True)
+        winner = torch.cat([background, values[:n]]).argmax(dim=0)
+        return torch.cat([F.one_hot(winner, n + 1).permute(2, 0, 1)[1:].float(), values[n:]])
+
+    def refocus(self, values: Tensor) -> Tensor:
+        """Heat maps of the keypoints that are seen redrawn around their points, or they would melt frame by frame."""
+        if not self.keypoints:
+            return values
+        heat = values[len(self.objects) :]
+        seen = heat.flatten(1).amax(dim=1) > _SEEN
+        drawn = torch.stack([self._heat(cell) for cell in _hot_spots(heat).cpu()]).to(heat.device)
+        return torch.cat([values[: len(self.objects)], torch.where(seen[:, None, None], drawn, heat)])
+
+    def _cover(self, mask: np.ndarray) -> Tensor:
+        """The share of each cell's 5×5 pixels (about its centre) that the mask covers."""
+        height, width = self.working_size
+        small = mask.astype(np.float32)
+        if mask.shape != self.working_size:
+            small = cv2.resize(small, (width, height), interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
+        h, w = self.grid
+        pixels = torch.from_numpy(small)[None, None]
+        pixels = F.pad(pixels, (2, w * STRIDE - width + 2, 2, h * STRIDE - height + 2), mode="replicate")
+        return F.avg_pool2d(pixels, 5, stride=STRIDE)[0, 0, :h, :w]
+
+    def _heat(self, cell: Tensor) -> Tensor:
+        h, w = self.grid
+        y, x = torch.arange(h).unsqueeze(1), torch.arange(w)
+        distance = (x - cell[0]).square() + (y - cell[1]).square()
+        return torch.exp(-distance / (2 * HEAT_SIGMA**2))
+
+    def _to_cells(self, xy: FloatArray) -> FloatArray:
+        scale_y, scale_x = self.scale
+        return (((xy + 0.5) * [scale_x, scale_y] - 0.5) / STRIDE).astype(np.float32)
+
+    def _support(self, cover: FloatArray) -> tuple[slice, slice] | None:
+        """The source pixels that bilinear enlargement of a channel can reach, or None if it is empty."""
+        spans = []
+        for axis, (size, scale) in enumerate(zip(self.source_size, self.scale, strict=True)):
+            used = np.flatnonzero((cover > 1e-3).any(axis=1 - axis))
+            if not len(used):
+                return None
+            low = (STRIDE * (used[0] - 1) + 0.5) / scale - 0.5
+            high = (STRIDE * (used[-1] + 1) + 0.5) / scale - 0.5
+            last = used[-1] == cover.shape[axis] - 1  # edges are repeated beyond the last centre
+            spans.append(slice(max(0, int(low)), size if last else min(size, int(high) + 2)))
+        return spans[0], spans[1]
+
+    def _enlarge(self, cover: FloatArray, rows: slice, columns: slice) -> FloatArray:
+        """Bilinear values of a channel at the source pixels of a box."""
+        scale_y, scale_x = self.scale
+        matrix = np.array(
+            [
+                [scale_x / STRIDE, 0, ((columns.start + 0.5) * scale_x - 0.5) / STRIDE],
+                [0, scale_y / STRIDE, ((rows.start + 0.5) * scale_y - 0.5) / STRIDE],
+            ]
+        )
+        size = (columns.stop - columns.start, rows.stop - rows.start)
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        return np.asarray(
+            cv2.warpAffine(cover, matrix, size, flags=flags, borderMode=cv2.BORDER_REPLICATE), np.float32
+        )
+
+
+def _hot_spots(heat: Tensor) -> Tensor:
+    """(x, y) in cells of the centre of the warmest spot of each map [K, h, w]: float32 [K, 2].
+
+    Mean shift from the warmest cell: unlike the mean of the k warmest cells it has no pull towards cell centres,
+    which over hundreds of frames would add up to a drift.
+    """
+    h, w = heat.shape[-2:]
+    place = heat.flatten(1).argmax(dim=1)
+    start = torch.stack([place % w, place // w], dim=1)
+    around = torch.arange(-_SPOT_REACH, _SPOT_REACH + 1, device=heat.device)
+    x, y = start[:, :1] + around, start[:, 1:] + around
+    each = torch.arange(len(heat), device=heat.device)[:, None, None]
+    inside = ((y >= 0) & (y < h))[:, :, None] & ((x >= 0) & (x < w))[:, None]
+    patch = heat[each, y.clamp(0, h - 1)[:, :, None], x.clamp(0, w - 1)[:, None]] * inside + 1e-12
+    centre = start.float()
+    for _ in range(15):
+        distance = (x - centre[:, :1]).square()[:, None] + (y - centre[:, 1:]).square()[:, :, None]
+        weight = patch * torch.exp(-distance / (2 * _SPOT_SIGMA**2))
+        total = weight.sum(dim=(1, 2))
+        mean_x, mean_y = (weight * x[:, None]).sum(dim=(1, 2)) / total, (weight * y[:, :, None]).sum(dim=(1, 2)) / total
+        centre = torch.stack([mean_x, mean_y], dim=1)
+    return centre

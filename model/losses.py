@@ -1,0 +1,128 @@
+"""Training losses: colour reconstruction (eqs 1-4, 18-19) and exact dense correspondence between two views."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from model.encoder import STRIDE
+from model.grid import sample_cells, to_pixels
+from model.recipes import Recipe
+
+_COLOUR_SCALE = 20.0  # Lab errors are small; smooth-L1 turns linear at an error of 1/20
+
+
+def drop_colour(lab: Tensor, channel: int) -> Tensor:
+    """The information bottleneck: Lab [B, 3, H, W] without channel a (1) or b (2), survivors scaled by 3/2."""
+    keep = torch.full((3, 1, 1), 1.5, device=lab.device)
+    keep[channel] = 0
+    return lab * keep
+
+
+def similarity(query: Tensor, reference: Tensor, recipe: Recipe) -> Tensor:
+    """Logits of the affinity: features [B, C, h, w] twice -> fp32 [B, h*w, h*w] (query, reference)."""
+    q, k = query.flatten(2), reference.flatten(2)
+    if recipe.similarity == "cosine":
+        q, k = F.normalize(q.float(), dim=1), F.normalize(k.float(), dim=1)
+        scale = recipe.temperature
+    else:
+        scale = math.sqrt(q.shape[1])
+    return torch.einsum("bcq,bck->bqk", q, k).float() / scale
+
+
+def window_mask(height: int, width: int, radius: int, device: torch.device) -> Tensor:
+    """bool [h*w, h*w]: may this query cell look at that reference cell (square window, |dx|, |dy| <= radius)."""
+    y, x = torch.meshgrid(torch.arange(height, device=device), torch.arange(width, device=device), indexing="ij")
+    y, x = y.flatten(), x.flatten()
+    return ((y[:, None] - y).abs() <= radius) & ((x[:, None] - x).abs() <= radius)
+
+
+def reconstruction_loss(logits: Tensor, reference: Tensor, target: Tensor, radius: int) -> Tensor:
+    """Copy the reference's colours by the affinity and compare with the target's (eqs 1, 2, 18, 19).
+
+    logits [B, h*w, h*w]; reference and target: one colour channel [B, 1, H, W]. Returns the loss per sample [B].
+    """
+    values = sample_cells(reference)
+    h, w = values.shape[-2:]
+    outside = ~window_mask(h, w, radius, logits.device)
+    affinity = logits.masked_fill(outside, float("-inf")).softmax(dim=-1)
+    copied = torch.einsum("bqk,bk->bq", affinity, values.flatten(1)).view(-1, 1, h, w)
+    copied = to_pixels(copied, *target.shape[-2:])
+    error = F.smooth_l1_loss(copied * _COLOUR_SCALE, target * _COLOUR_SCALE, reduction="none")
+    return error.mean(dim=(1, 2, 3))
+
+
+def correspondence_loss(
+    logits: Tensor, others: Tensor, query_to_source: Tensor, reference_to_source: Tensor, grid: int
+) -> Tensor:
+    """Cross-entropy of the affinity against the known correspondence of two views of one photo.
+
+    logits [B, g*g, g*g]; others [B, g*g, N]: logits with cells of another clip, which compete but are never right;
+    the affine maps [B, 2, 3] lead from view pixels to photo pixels. The target of a query
+    cell is spread bilinearly over the four reference cells around its true place; cells whose true place lies
+    outside the other view do not count. Returns the loss per sample [B].
+    """
+    place = true_cells(query_to_source, reference_to_source, grid)
+    inside = ((place >= 0) & (place <= grid - 1)).all(dim=-1)
+    low = place.floor().clamp(0, grid - 2)
+    right, down = (place - low).clamp(0, 1).unbind(-1)
+    column, row = low.long().unbind(-1)
+    corner = row * grid + column
+    log_p = logits - torch.cat([logits, others], dim=-1).logsumexp(dim=-1, keepdim=True)
+    loss = torch.zeros_like(log_p[..., 0])
+    for offset, weight in (
+        (0, (1 - right) * (1 - down)),
+        (1, right * (1 - down)),
+        (grid, (1 - right) * down),
+        (grid + 1, right * down),
+    ):
+        loss = loss - weight * log_p.gather(-1, (corner + offset).unsqueeze(-1)).squeeze(-1)
+    return (loss * inside).sum(dim=1) / inside.sum(dim=1).clamp_min(1)
+
+
+def true_cells(query_to_source: Tensor, reference_to_source: Tensor, grid: int) -> Tensor:
+    """Where each query cell lies in the reference view: [B, g*g, 2] as (x, y) in reference cells."""
+    steps = torch.arange(grid, device=query_to_source.device, dtype=torch.float32) * STRIDE
+    y, x = torch.meshgrid(steps, steps, indexing="ij")
+    pixels = torch.stack([x.flatten(), y.flatten()], dim=-1)
+    source = pixels @ query_to_source[:, :, :2].mT + query_to_source[:, None, :, 2]
+    back = torch.linalg.inv(reference_to_source[:, :, :2])
+    return (source - reference_to_source[:, None, :, 2]) @ back.mT / STRIDE
+
+
+def pair_losses(
+    features: Tensor, lab: Tensor, channel: int, to_source: Tensor, photo: Tensor, recipe: Recipe
+) -> dict[str, Tensor]:
+    """Every term of one step, by name, and their weighted sum "total"; each view of a pair is the query once.
+
+    features [B, 2, C, h, w]; lab [B, 2, 3, H, W] undropped; channel: the colour channel that was dropped;
+    to_source [B, 2, 2, 3] and photo [B] as in `model.training.dataset.Sample`.
+    """
+    exact = photo & (recipe.correspondence > 0)
+    plain = ~exact
+    logits = similarity(features[:, 0], features[:, 1], recipe)
+    others = features.roll(1, dims=0)[exact]
+    reconstruction, correspondence = [], []
+    for q, r in ((0, 1), (1, 0)):
+        if plain.any():
+            colours = lab[plain, :, channel, None]
+            reconstruction.append(reconstruction_loss(logits[plain], colours[:, r], colours[:, q], recipe.radius))
+        if exact.any():
+            wrong = similarity(features[exact, q], others[:, r], recipe)
+            maps = to_source[exact]
+            loss = correspondence_loss(logits[exact], wrong, maps[:, q], maps[:, r], features.shape[-1])
+            correspondence.append(loss)
+        logits = logits.mT
+    total = torch.zeros((), device=lab.device)
+    losses = {}
+    for name, parts, weight in (
+        ("reconstruction", reconstruction, recipe.reconstruction),
+        ("correspondence", correspondence, recipe.correspondence),
+    ):
+        if parts:
+            losses[name] = torch.stack(parts).mean()
+            total = total + weight * losses[name]
+    return {"total": total, **losses}

@@ -1,0 +1,348 @@
+"""Propagation: carry the anchors' labels through a video, one affinity per frame for masks and keypoints alike."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import groupby
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from model.affinity import Affinity, windowed_affinity
+from model.features import FeatureExtractor
+from model.labels import Channels
+from model.memory import Entry, FeatureStore, Memory
+from model.spool import Spool
+from model.timing import Stopwatch
+from model.types import (
+    BACKGROUND,
+    Anchor,
+    Direction,
+    KeypointSet,
+    LabelMap,
+    Origin,
+    PropagationOptions,
+    PropagationRequest,
+    PropagationResult,
+    UInt8Array,
+)
+from model.video import VideoSource
+
+
+class Propagator:
+    """Runs requests on one video. Features of visited frames are kept between requests of one working size.
+
+    timings: seconds spent so far in decode, encode, affinity and labels.
+    """
+
+    def __init__(self, source: VideoSource, extractor: FeatureExtractor) -> None:
+        self._source, self._extractor = source, extractor
+        self._stopwatch = Stopwatch()
+        self._stores: dict[tuple[int, int], FeatureStore] = {}
+
+    @property
+    def timings(self) -> dict[str, float]:
+        return dict(self._stopwatch.seconds)
+
+    def run(self, request: PropagationRequest) -> Iterator[PropagationResult]:
+        """Yield one result per frame of the range that the labels reach, anchors included.
+
+        FORWARD comes in ascending, BACKWARD in descending order. BOTH yields the frames behind the last anchor
+        first, then the rest in descending order, each frame between two anchors fused from both sides.
+        Closing the generator stops the work. ValueError if an anchor does not fit the video or cannot reach the range.
+        """
+        walk = _Walk(self._source, self._store(request.options), self._stopwatch, request)
+        yield from {
+            Direction.FORWARD: walk.forward,
+            Direction.BACKWARD: walk.backward,
+            Direction.BOTH: walk.both,
+        }[request.direction]()
+
+    def _store(self, options: PropagationOptions) -> FeatureStore:
+        size = working_size(self._source.size, options.short_side)
+        if size not in self._stores:
+            self._stores.clear()  # one working size at a time, or the memory bound would not hold
+            self._stores[size] = FeatureStore(self._source, self._extractor, size, self._stopwatch)
+        return self._stores[size]
+
+
+def working_size(source_size: tuple[int, int], short_side: int | None) -> tuple[int, int]:
+    """(height, width) that frames are worked on: the short side scaled down to `short_side`, never up."""
+    scale = 1.0 if short_side is None else min(1.0, short_side / min(source_size))
+    height, width = (max(1, round(side * scale)) for side in source_size)
+    return height, width
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Step:
+    """One frame worked out: its labels on the grid, and the result to show for it (none for known frames)."""
+
+    frame: int
+    entry: Entry
+    confidence: Tensor
+    result: PropagationResult | None
+
+
+class _Walk:
+    """One request on one video: the sweeps through it and what they share."""
+
+    def __init__(
+        self, source: VideoSource, store: FeatureStore, stopwatch: Stopwatch, request: PropagationRequest
+    ) -> None:
+        self._source, self._store, self._stopwatch, self._request = source, store, stopwatch, request
+        self._options = request.options
+        self._range = range(request.start, len(source) if request.stop is None else request.stop)
+        if self._range.stop > len(source) or not self._range:
+            raise ValueError(f"the video has frames 0..{len(source) - 1}, not {request.start}..{self._range.stop - 1}")
+        for labelled in (*request.anchors, *request.known):
+            _check_fits(labelled, source)
+        self._channels = Channels(
+            tuple(sorted({n for a in request.anchors if a.labels for n in a.labels.objects})),
+            tuple(dict.fromkeys(n for a in request.anchors if a.keypoints for n in a.keypoints.names)),
+            source.size,
+            working_size(source.size, request.options.short_side),
+        )
+        self._anchors = {a.frame: a for a in request.anchors}
+        self._given = {**self._anchors, **{k.frame: k for k in request.known}}
+
+    def forward(self) -> Iterator[PropagationResult]:
+        """From the last anchor at or before the range, or else the first one in it, to the range's end."""
+        start = [a for a in self._anchors if a <= self._range.start]
+        later = [a for a in self._anchors if a in self._range]
+        if not start and not later:
+            raise self._unreachable()
+        yield from self._results(self._sweep(range(max(start) if start else min(later), self._range.stop)))
+
+    def backward(self) -> Iterator[PropagationResult]:
+        """The mirror image of `forward`."""
+        start = [a for a in self._anchors if a >= self._range.stop - 1]
+        earlier = [a for a in self._anchors if a in self._range]
+        if not start and not earlier:
+            raise self._unreachable()
+        first = min(start) if start else max(earlier)
+        yield from self._results(self._sweep(range(first, self._range.start - 1, -1)))
+
+    def both(self) -> Iterator[PropagationResult]:
+        """Forwards, what lies between anchors set aside; then backwards, fusing with it."""
+        before = [a for a in self._anchors if a <= self._range.start]
+        after = [a for a in self._anchors if a >= self._range.stop - 1]
+        first = max(before) if before else min(self._anchors)
+        last = min(after) if after else max(self._anchors)
+        with Spool() as spool:
+            for step in self._sweep(range(first, max(self._range.stop, last + 1))):
+                if step.frame <= last:
+                    spool.put(step.frame, step.entry, step.confidence)
+                else:
+                    yield from self._results([step])
+            if last >= self._range.start:
+                yield from self._results(self._sweep(range(last, self._range.start - 1, -1), spool))
+
+    def _results(self, steps: Iterable[_Step]) -> Iterator[PropagationResult]:
+        for step in steps:
+            if step.result is not None and step.frame in self._range:
+                yield step.result
+
+    def _unreachable(self) -> ValueError:
+        frames = ", ".join(map(str, sorted(self._anchors)))
+        way = f"frames {self._range.start}..{self._range.stop - 1} going {self._request.direction.value}"
+        return ValueError(f"the labels on frame {frames} cannot reach {way}")
+
+    def _sweep(self, frames: range, spool: Spool | None = None) -> Iterator[_Step]:
+        """Walk over the frames from an anchor, remembering as it goes; fuse with what a spool holds."""
+        memory = Memory(self._options, frames.step)
+        for frame, image in self._pictures(frames):
+            if image is None:
+                step = self._given_step(frame)
+            else:
+                step = self._work_out(frame, image, memory, spool)
+            memory.add(frame, step.entry, anchor=frame in self._anchors)
+            yield step
+
+    def _pictures(self, frames: range) -> Iterator[tuple[int, UInt8Array | None]]:
+        """The frames with their pictures, decoded in runs; None where nothing has to be worked out."""
+        for idle, group in groupby(frames, self._is_complete):
+            run = list(group)
+            if idle:
+                yield from ((frame, None) for frame in run)
+                continue
+            low, high = min(run[0], run[-1]), max(run[0], run[-1])
+            with closing(self._source.frames(low, high + 1, frames.step)) as pictures:
+                for _ in run:
+                    with self._stopwatch("decode"):
+                        picture = next(pictures)
+                    yield picture.index, picture.image
+
+    def _is_complete(self, frame: int) -> bool:
+        """Are all labels of this frame given?"""
+        given = self._given.get(frame)
+        if given is None:
+            return False
+        if frame not in self._anchors:
+            return True
+        objects = given.labels.objects if given.labels else ()
+        points = given.keypoints.names if given.keypoints else ()
+        return set(objects) >= set(self._channels.objects) and set(points) >= set(self._channels.keypoints)
+
+    def _given_step(self, frame: int) -> _Step:
+        entry = self._encode(self._given[frame])
+        sure = torch.ones(self._channels.grid)
+        anchor = self._anchors.get(frame)
+        result = None
+        if anchor is not None:
+            result = self._result(frame, Origin.HUMAN, anchor.labels, anchor.keypoints, sure)
+        return _Step(frame, entry, sure, result)
+
+    def _encode(self, labelled: Anchor) -> Entry:
+        with self._stopwatch("labels"):
+            values, known = self._channels.encode(labelled)
+            return Entry(values.to(self._store.device), known)
+
+    def _work_out(self, frame: int, image: UInt8Array, memory: Memory, spool: Spool | None) -> _Step:
+        """Propagate to one frame, fuse it with the other side, let a person's labels on it win."""
+        entry, confidence, disagreement = self._propagate(frame, image, memory)
+        with self._stopwatch("labels"):
+            if spool is not None and frame in spool:
+                entry, confidence = self._fuse(frame, (entry, confidence), spool.get(frame, self._store.device))
+            anchor = self._anchors.get(frame)
+            if anchor is not None:
+                entry = _overrule(entry, self._encode(anchor), len(self._channels.objects))
+            if self._options.labels == "hard":
+                entry = Entry(self._channels.harden(entry.values), entry.known)
+            labels = self._channels.decode_labels(entry.values, entry.known) if self._channels.objects else None
+            points = self._channels.decode_keypoints(entry.values, entry.known) if self._channels.keypoints else None
+            if anchor is not None:
+                labels, points = _merge_labels(labels, anchor.labels), _merge_keypoints(points, anchor.keypoints)
+            entry = Entry(self._channels.refocus(entry.values), entry.known)
+        origin = Origin.PROPAGATED if anchor is None else Origin.HUMAN
+        return _Step(
+            frame, entry, confidence, self._result(frame, origin, labels, points, confidence, disagreement)
+        )
+
+    def _propagate(self, frame: int, image: UInt8Array, memory: Memory) -> tuple[Entry, Tensor, Tensor | None]:
+        """One affinity over all references, then every channel along it (eqs 1-3)."""
+        references = memory.references(frame)
+        if not references:  # the sweep starts on an incomplete anchor: what it lacks is unknown
+            nothing = torch.zeros(self._channels.count, *self._channels.grid, device=self._store.device)
+            entry = Entry(nothing, torch.zeros(self._channels.count, dtype=torch.bool))
+            return entry, torch.ones(self._channels.grid), None
+        query = self._store.get(frame, image)
+        keys = torch.stack([self._store.get(r) for r in references])
+        values = torch.stack([entry.values for entry in references.values()])
+        known = torch.stack([entry.known for entry in references.values()])
+        with self._stopwatch("affinity"):
+            affinity = self._affinity(query, keys)
+            carried = _carry(affinity, values, known)
+            confidence = (1 - affinity.entropy()).cpu()
+            disagreement = self._disagreement(affinity, query, keys, values, carried) if self._options.cycle else None
+        return Entry(carried, known.any(dim=0)), confidence, disagreement
+
+    def _affinity(self, query: Tensor, keys: Tensor) -> Affinity:
+        o = self._options
+        return windowed_affinity(
+            query, keys, radius=o.radius, top_k=o.top_k, temperature=o.temperature, window=o.window
+        )
+
+    def _disagreement(
+        self, affinity: Affinity, query: Tensor, keys: Tensor, values: Tensor, carried: Tensor
+    ) -> Tensor:
+        """Send the new labels back to every reference and see, along the votes, how much comes back changed."""
+        lost = []
+        for key, value in zip(keys, values, strict=True):
+            returned = self._affinity(key, query[None]).apply(carried[None])
+            lost.append((returned - value).abs().amax(dim=0, keepdim=True))
+        return affinity.apply(torch.stack(lost))[0].clamp(0, 1).cpu()
+
+    def _fuse(
+        self, frame: int, here: tuple[Entry, Tensor], there: tuple[Entry, Tensor]
+    ) -> tuple[Entry, Tensor]:
+        """Two passes over one frame, weighted by confidence and by nearness to the anchor each came from."""
+        anchors = sorted(self._anchors)
+        after = bisect_left(anchors, frame)
+        near = 0.5  # on an anchor, which is near to itself from both sides
+        if anchors[after] != frame:
+            near = (frame - anchors[after - 1]) / (anchors[after] - anchors[after - 1])
+        (backward, sure_b), (forward, sure_f) = here, there
+        weight_b = near * sure_b.clamp_min(1e-3)
+        weight_f = (1 - near) * sure_f.clamp_min(1e-3)
+        share = (weight_b / (weight_b + weight_f)).to(backward.values.device)
+        share = torch.where(forward.known[:, None, None].to(share.device), share, 1.0)
+        share = torch.where(backward.known[:, None, None].to(share.device), share, 0.0)
+        values = share * backward.values + (1 - share) * forward.values
+        return Entry(values, backward.known | forward.known), torch.maximum(sure_b, sure_f)
+
+    def _result(
+        self,
+        frame: int,
+        origin: Origin,
+        labels: LabelMap | None,
+        keypoints: KeypointSet | None,
+        confidence: Tensor,
+        disagreement: Tensor | None = None,
+    ) -> PropagationResult:
+        return PropagationResult(
+            frame,
+            origin,
+            labels,
+            keypoints,
+            confidence.numpy(),
+            None if disagreement is None else disagreement.numpy(),
+            self._request.revision,
+        )
+
+
+def _carry(affinity: Affinity, values: Tensor, known: Tensor) -> Tensor:
+    """Labels along the votes: [R, L, h, w] -> [L, h, w]; known bool [R, L].
+
+    A reference that does not know of an object has no say in it: its votes for that channel are left out and the
+    others count for more, so that an object painted late is not voted away by the frames before it.
+    """
+    carried = affinity.apply(values)
+    if bool(known.all()):
+        return carried
+    says = known.to(values.device)[:, :, None, None].float().expand_as(values)
+    return carried / affinity.apply(says).clamp_min(1e-6)
+
+
+def _overrule(propagated: Entry, human: Entry, objects: int) -> Entry:
+    """What a person labelled replaces what was propagated; other objects keep what room is left."""
+    told = human.known.to(human.values.device)[:, None, None]
+    values = torch.where(told, human.values, propagated.values)
+    room = (1 - human.values[:objects].sum(dim=0)).clamp(0, 1)
+    values[:objects] = torch.where(told[:objects], values[:objects], values[:objects] * room)
+    return Entry(values, propagated.known | human.known)
+
+
+def _merge_labels(propagated: LabelMap | None, human: LabelMap | None) -> LabelMap | None:
+    """The person's map, with the propagated objects it says nothing about where it is background."""
+    if propagated is None or human is None:
+        return propagated
+    others = np.isin(propagated.ids, [n for n in propagated.objects if n not in human.objects])
+    ids = np.where((human.ids == BACKGROUND) & others, propagated.ids, human.ids)
+    return LabelMap(ids, (*propagated.objects, *human.objects))
+
+
+def _merge_keypoints(propagated: KeypointSet | None, human: KeypointSet | None) -> KeypointSet | None:
+    if propagated is None or human is None:
+        return propagated
+    xy, visible, confidence = propagated.xy.copy(), propagated.visible.copy(), propagated.confidence.copy()
+    for i, name in enumerate(human.names):
+        at = propagated.names.index(name)
+        xy[at], visible[at], confidence[at] = human.xy[i], human.visible[i], human.confidence[i]
+    return KeypointSet(propagated.names, xy, visible, confidence)
+
+
+def _check_fits(labelled: Anchor, source: VideoSource) -> None:
+    if labelled.frame >= len(source):
+        raise ValueError(f"{source.path.name} has frames 0..{len(source) - 1}; there is no frame {labelled.frame}")
+    if labelled.labels is not None and labelled.labels.shape != source.size:
+        (h, w), (height, width) = labelled.labels.shape, source.size
+        raise ValueError(f"the mask of frame {labelled.frame} is {w}×{h}, the video {width}×{height}")
+    if labelled.keypoints is not None:
+        height, width = source.size
+        for name, (x, y) in zip(labelled.keypoints.names, labelled.keypoints.xy, strict=True):
+            if not (np.isnan(x) or (-0.5 <= x <= width - 0.5 and -0.5 <= y <= height - 0.5)):
+                where = f"at ({x:g}, {y:g}), outside the {width}×{height} video"
+                raise ValueError(f"keypoint {name} of frame {labelled.frame} lies {where}")

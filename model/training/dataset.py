@@ -1,0 +1,207 @@
+"""Training samples: two views that show the same things, from a video or from one photo.
+
+A video gives two frames a few tenths of a second apart under one shared crop and flip, never recoloured:
+the loss compares their colours. A photo gives two crops whose correspondence is known exactly.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from model.recipes import Recipe
+from model.training.cache import PHOTO_SUFFIXES, VIDEO_SUFFIXES, Clip, cached_clip
+from model.types import FloatArray, UInt8Array
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """All cached clips of some folders. skipped: unreadable sources, each with its reason."""
+
+    videos: tuple[Clip, ...]
+    photos: tuple[Clip, ...]
+    skipped: tuple[str, ...]
+
+    def describe(self) -> dict[str, object]:
+        """What the run card says of the corpus: counts and one hash over names and frame counts."""
+        digest = hashlib.sha256()
+        for clip in (*self.videos, *self.photos):
+            digest.update(f"{clip.source}:{len(clip)}\n".encode())
+        return {
+            "videos": len(self.videos),
+            "video_frames": sum(map(len, self.videos)),
+            "photos": sum(map(len, self.photos)),
+            "skipped": list(self.skipped),
+            "sha256": digest.hexdigest(),
+        }
+
+
+def load_corpus(folders: Iterable[Path], cache: Path, short_side: int = 256, workers: int = 2) -> Corpus:
+    """Find (recursively), decode and cache everything under `folders`.
+
+    Videos need at least two frames. Folders of pictures count as photos. ValueError if nothing is usable.
+    """
+    folders = list(folders)
+    sources = [source for folder in folders for source in _sources(Path(folder))]
+
+    def load(source: Path) -> Clip | str:
+        try:
+            clip = cached_clip(source, cache, short_side)
+        except ValueError as error:
+            return str(error)
+        return clip if clip.kind == "photos" or len(clip) > 1 else f"{source}: a single frame is no video"
+
+    with ThreadPoolExecutor(workers) as pool:
+        loaded = list(pool.map(load, sources))
+    clips = [c for c in loaded if isinstance(c, Clip)]
+    skipped = tuple(c for c in loaded if isinstance(c, str))
+    if not clips:
+        names = ", ".join(str(f) for f in folders)
+        reason = f" ({skipped[0]})" if skipped else ""
+        raise ValueError(f"no usable video or photo under {names}{reason}")
+    return Corpus(
+        tuple(c for c in clips if c.kind == "video"), tuple(c for c in clips if c.kind == "photos"), skipped
+    )
+
+
+def _sources(folder: Path) -> list[Path]:
+    if folder.is_file():
+        return [folder]
+    if not folder.is_dir():
+        raise ValueError(f"{folder}: no such folder")
+    found = []
+    for path in sorted([folder, *folder.rglob("*")]):
+        if path.is_dir() and any(p.suffix.lower() in PHOTO_SUFFIXES for p in path.iterdir()):
+            found.append(path)
+        elif path.suffix.lower() in VIDEO_SUFFIXES:
+            found.append(path)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """views: uint8 [2, 3, S, S]; to_source: float32 [2, 2, 3], view pixel -> source pixel; photo: is it exact."""
+
+    views: Tensor
+    to_source: Tensor
+    photo: Tensor
+
+
+class PairDataset(Dataset[Sample]):
+    """An endless sequence of samples: sample n depends on (seed, n) only, so a run resumes anywhere.
+
+    Every `batch` consecutive samples hold `photo_share` photos, whatever the corpus sizes; clips are drawn with
+    odds growing with the square root of their length, so that long ones do not drown the rest.
+    """
+
+    def __init__(self, corpus: Corpus, recipe: Recipe, seed: int, length: int) -> None:
+        self.corpus, self.recipe, self.seed, self.length = corpus, recipe, seed, length
+        share = recipe.photo_share if corpus.videos else 1.0
+        self._photo_share = share if corpus.photos else 0.0
+        weight = np.sqrt([len(c) for c in corpus.videos])
+        self._odds = weight / weight.sum() if len(weight) else weight
+        self._photo_counts = np.cumsum([len(c) for c in corpus.photos])
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __getitem__(self, index: int) -> Sample:
+        rng = np.random.default_rng((self.seed, index))
+        # Low-discrepancy choice: the share holds in every stretch of samples, not only on average.
+        photo = int((index + 1) * self._photo_share) > int(index * self._photo_share)
+        views, to_source = self._photo_views(rng) if photo else self._video_views(rng)
+        stacked = torch.from_numpy(np.stack(views)).permute(0, 3, 1, 2).contiguous()
+        return Sample(stacked, torch.from_numpy(np.stack(to_source)), torch.tensor(photo))
+
+    def _video_views(self, rng: np.random.Generator) -> tuple[list[UInt8Array], list[FloatArray]]:
+        clip = self.corpus.videos[rng.choice(len(self._odds), p=self._odds)]
+        seconds = rng.choice(self.recipe.gaps, p=self.recipe.gap_odds)
+        gap = int(np.clip(round(seconds * clip.fps), 1, len(clip) - 1))
+        first = int(rng.integers(len(clip) - gap))
+        images = [clip.read(first), clip.read(first + gap)]
+        view = random_view(rng, images[0].shape[:2], self.recipe.crop, self.recipe.crop_scale, rotation=0)
+        return [warp(image, view, self.recipe.crop) for image in images], [view, view]
+
+    def _photo_views(self, rng: np.random.Generator) -> tuple[list[UInt8Array], list[FloatArray]]:
+        number = int(rng.integers(self._photo_counts[-1]))
+        folder = int(np.searchsorted(self._photo_counts, number, side="right"))
+        clip = self.corpus.photos[folder]
+        image = clip.read(number - (int(self._photo_counts[folder]) - len(clip)))
+        size, scale = self.recipe.crop, self.recipe.crop_scale
+        first = random_view(rng, image.shape[:2], size, scale, rotation=10)
+        second = nearby_view(rng, first, size)
+        views = [warp(image, view, size) for view in (first, second)]
+        if self.recipe.correspondence > 0:
+            views = [jitter(rng, view) for view in views]
+        return views, [first, second]
+
+
+def random_view(
+    rng: np.random.Generator, shape: tuple[int, ...], size: int, scale: tuple[float, float], rotation: float
+) -> FloatArray:
+    """A random square crop of an image of `shape`, maybe mirrored and turned by up to `rotation` degrees.
+
+    Returns the affine map [2, 3] from view pixels (size × size) to source pixels.
+    """
+    height, width = shape[:2]
+    side = min(height, width) * rng.uniform(*scale)
+    zoom = side / size
+    centre = np.array([rng.uniform(side, 2 * width - side), rng.uniform(side, 2 * height - side)]) / 2
+    angle = np.deg2rad(rng.uniform(-rotation, rotation))
+    mirror = rng.choice([-1.0, 1.0])
+    linear = zoom * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    linear = linear @ np.diag([mirror, 1.0])
+    offset = centre - linear @ np.full(2, (size - 1) / 2)
+    return np.column_stack([linear, offset]).astype(np.float32)
+
+
+def nearby_view(rng: np.random.Generator, view: FloatArray, size: int) -> FloatArray:
+    """Another view of the same place: shifted by up to 30 % of the crop, zoomed by up to 1.5, turned by up to 20°."""
+    zoom = np.exp(rng.uniform(-np.log(1.5), np.log(1.5)))
+    angle = np.deg2rad(rng.uniform(-20, 20))
+    turn = zoom * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    middle = np.full(2, (size - 1) / 2)
+    shift = rng.uniform(-0.3, 0.3, 2) * size
+    linear = view[:, :2] @ turn
+    offset = view[:, :2] @ (middle + shift - turn @ middle) + view[:, 2]
+    return np.column_stack([linear, offset]).astype(np.float32)
+
+
+def warp(image: UInt8Array, view: FloatArray, size: int) -> UInt8Array:
+    """The view as a picture uint8 [size, size, 3]; what lies outside the image is mirrored in."""
+    zoom = float(np.sqrt(abs(np.linalg.det(view[:, :2]))))
+    if zoom > 1.3:  # warpAffine does not average, so shrinking needs its own low-pass first
+        image = cv2.GaussianBlur(image, (0, 0), 0.4 * zoom)  # type: ignore[assignment]
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return np.asarray(cv2.warpAffine(image, view, (size, size), flags=flags, borderMode=cv2.BORDER_REFLECT), np.uint8)
+
+
+def jitter(rng: np.random.Generator, image: UInt8Array) -> UInt8Array:
+    """Brightness, contrast, gamma, colour balance and sometimes blur or grey: changes that keep every place."""
+    x = image.astype(np.float32) / 255
+    x = x ** np.float32(np.exp(rng.uniform(-0.4, 0.4)))
+    x = (x - 0.5) * rng.uniform(0.7, 1.3) + 0.5 + rng.uniform(-0.15, 0.15)
+    x = x * rng.uniform(0.85, 1.15, 3).astype(np.float32)
+    grey = x.mean(axis=2, keepdims=True)
+    x = grey + (x - grey) * (0.0 if rng.random() < 0.1 else rng.uniform(0.5, 1.5))
+    if rng.random() < 0.3:
+        x = cv2.GaussianBlur(x, (0, 0), rng.uniform(0.3, 1.2))
+    return np.asarray(np.clip(x * 255, 0, 255).round(), np.uint8)
+
+
+def collate(samples: list[Sample]) -> Sample:
+    """A batch: the same fields with a leading B."""
+    return Sample(
+        torch.stack([s.views for s in samples]),
+        torch.stack([s.to_source for s in samples]),
+        torch.stack([s.photo for s in samples]),
+    )

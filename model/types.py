@@ -1,0 +1,234 @@
+"""The nouns of propagation. Numpy only: `app.core` may import this module without loading torch.
+
+Conventions, everywhere in the project:
+
+* frames count from 0;
+* images are uint8 `[H, W, 3]` RGB;
+* a point is `(x, y)` in pixels of the source video, and `(0, 0)` is the *centre* of the top-left pixel;
+* object ids are 1..254, stable for the life of a project; 0 is background, 255 is void (ground truth only).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+BACKGROUND = 0
+VOID = 255
+MAX_OBJECT_ID = 254
+
+UInt8Array = NDArray[np.uint8]
+FloatArray = NDArray[np.float32]
+BoolArray = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One decoded picture.
+
+    index: position in presentation order, from 0.
+    time:  presentation time in seconds, 0.0 for the first frame.
+    image: uint8 [H, W, 3] RGB, upright (rotation metadata applied).
+    """
+
+    index: int
+    time: float
+    image: UInt8Array
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LabelMap:
+    """An immutable map of object ids over one frame.
+
+    ids:     uint8 [H, W].
+    objects: every object this frame *knows of*, ascending. An id listed here and absent from `ids` was
+             looked for and is not there (hidden, out of frame); an id not listed was never asked about.
+             Left out, it is the set of ids present.
+    """
+
+    ids: UInt8Array
+    objects: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.ids.ndim != 2 or self.ids.dtype != np.uint8:
+            raise ValueError(f"a label map is uint8 [H, W], not {self.ids.dtype} {list(self.ids.shape)}")
+        present = {int(v) for v in np.flatnonzero(np.bincount(self.ids.ravel(), minlength=256))}
+        present -= {BACKGROUND, VOID}
+        known = set(self.objects)
+        if bad := [v for v in known if not 1 <= v <= MAX_OBJECT_ID]:
+            raise ValueError(f"object ids are 1..{MAX_OBJECT_ID}, not {bad[0]}")
+        ids = self.ids
+        if ids.flags.writeable:  # nobody else's array may change under us
+            ids = ids.copy()
+            ids.flags.writeable = False
+        object.__setattr__(self, "ids", ids)
+        object.__setattr__(self, "objects", tuple(sorted(known | present)))
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(height, width) in pixels."""
+        return self.ids.shape[0], self.ids.shape[1]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class KeypointSet:
+    """The keypoints of one frame.
+
+    names:      N distinct names, the same in every frame of a project.
+    xy:         float32 [N, 2], pixels; NaN where the point is missing.
+    visible:    bool [N]; False = occluded (its place may still be known) or missing.
+    confidence: float32 [N] in 0..1; 1 for points a person placed.
+    """
+
+    names: tuple[str, ...]
+    xy: FloatArray
+    visible: BoolArray
+    confidence: FloatArray
+
+    def __post_init__(self) -> None:
+        n = len(self.names)
+        if len(set(self.names)) != n:
+            raise ValueError(f"keypoint names must differ: {', '.join(self.names)}")
+        for label, array, shape in (
+            ("xy", self.xy, (n, 2)),
+            ("visible", self.visible, (n,)),
+            ("confidence", self.confidence, (n,)),
+        ):
+            if array.shape != shape:
+                raise ValueError(f"keypoints: {label} is {list(array.shape)}, expected {list(shape)}")
+
+    @classmethod
+    def of(cls, points: Mapping[str, tuple[float, float] | None]) -> KeypointSet:
+        """From a mapping of name to (x, y), or to None where the point is missing. All are fully trusted."""
+        missing = (np.nan, np.nan)
+        xy = np.array([missing if p is None else p for p in points.values()], np.float32).reshape(-1, 2)
+        seen: BoolArray = np.asarray(~np.isnan(xy).any(axis=1))
+        return cls(tuple(points), xy, seen, np.asarray(seen, np.float32))
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """A frame that a person labelled: the truth as far as propagation is concerned, and a permanent reference.
+
+    At least one of `labels` and `keypoints` is given; both must fit the video's frame size.
+    """
+
+    frame: int
+    labels: LabelMap | None = None
+    keypoints: KeypointSet | None = None
+
+    def __post_init__(self) -> None:
+        if self.frame < 0:
+            raise ValueError(f"frames count from 0, so {self.frame} cannot be labelled")
+        if self.labels is None and self.keypoints is None:
+            raise ValueError(f"frame {self.frame} carries neither a mask nor keypoints")
+
+
+class Direction(StrEnum):
+    """Which way labels travel. BOTH runs every span between two anchors from both sides and fuses them."""
+
+    FORWARD = "forward"
+    BACKWARD = "backward"
+    BOTH = "both"
+
+
+@dataclass(frozen=True, slots=True)
+class PropagationOptions:
+    """How labels travel. Every field is recorded in reports, so a result can be made again.
+
+    short_side:  frames are worked on at this short side in pixels (never enlarged); None = the source size.
+    radius:      window radius R in feature cells (stride 4); the window is (2R+1) cells wide.
+    window:      "square" or "circle".
+    top_k:       votes per query cell, over all references together.
+    temperature: softmax temperature on cosine similarities.
+    anchors:     at most so many anchors, the nearest in time, serve as permanent references of one frame.
+    long_term:   distances from the anchor behind the current frame that stay in memory beside it.
+    short_term:  offsets behind the current frame: t-1, t-3, t-5.
+    labels:      "soft" carries probabilities through memory, "hard" carries the arg max.
+    cycle:       also measure forward-backward label disagreement (about twice the affinity cost).
+    """
+
+    short_side: int | None = 480
+    radius: int = 12
+    window: str = "circle"
+    top_k: int = 10
+    temperature: float = 0.07
+    anchors: int = 4
+    long_term: tuple[int, ...] = (5,)
+    short_term: tuple[int, ...] = (1, 3, 5)
+    labels: str = "soft"
+    cycle: bool = False
+
+    def __post_init__(self) -> None:
+        checks = {
+            "short_side": self.short_side is None or self.short_side >= 16,
+            "radius": self.radius >= 1,
+            "window": self.window in ("square", "circle"),
+            "top_k": self.top_k >= 1,
+            "temperature": self.temperature > 0,
+            "anchors": self.anchors >= 1,
+            "long_term": all(o >= 1 for o in self.long_term),
+            "short_term": len(self.short_term) > 0 and all(o >= 1 for o in self.short_term),
+            "labels": self.labels in ("soft", "hard"),
+        }
+        for name, ok in checks.items():
+            if not ok:
+                raise ValueError(f"option {name} cannot be {getattr(self, name)!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class PropagationRequest:
+    """One job: carry the anchors' labels over frames start..stop-1.
+
+    known: frames that were propagated earlier. They fill the memory as if this run had just made them, and
+    are not propagated again; so an interrupted run goes on where it stopped.
+
+    revision travels unchanged into every result, so a receiver can drop what is out of date.
+    """
+
+    anchors: tuple[Anchor, ...]
+    known: tuple[Anchor, ...] = ()
+    start: int = 0
+    stop: int | None = None
+    direction: Direction = Direction.FORWARD
+    options: PropagationOptions = field(default_factory=PropagationOptions)
+    revision: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.anchors:
+            raise ValueError("nothing to propagate: no frame is labelled")
+        frames = [a.frame for a in (*self.anchors, *self.known)]
+        if len(set(frames)) != len(frames):
+            raise ValueError(f"two labellings of one frame: {sorted(frames)}")
+        if self.start < 0 or (self.stop is not None and self.stop <= self.start):
+            raise ValueError(f"empty frame range {self.start}..{self.stop}")
+
+
+class Origin(StrEnum):
+    """Where a frame's labels came from."""
+
+    HUMAN = "human"
+    PROPAGATED = "propagated"
+    CORRECTED = "corrected"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PropagationResult:
+    """The labels of one frame, at the size of the source video.
+
+    confidence:   float32 [h, w] in 0..1 on the feature grid: 1 - normalised entropy of the affinity.
+    disagreement: float32 [h, w] in 0..1, or None: share of the label mass that does not come back to the
+                  reference it left (forward-backward check), when `options.cycle` asked for it.
+    """
+
+    frame: int
+    origin: Origin
+    labels: LabelMap | None
+    keypoints: KeypointSet | None
+    confidence: FloatArray
+    disagreement: FloatArray | None = None
+    revision: int = 0
