@@ -45,7 +45,10 @@ ENCODERS = (("h264", "overlay videos"), ("libvpx-vp9", "VP9 export"), ("prores_k
 
 
 def doctor() -> None:
-    """Say what this machine offers. The exit code is 1 if something essential is missing."""
+    """Tell what this machine offers.
+
+    The exit code is 1 if something essential is missing.
+    """
     from rich.console import Console
     from rich.table import Table
 

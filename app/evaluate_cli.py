@@ -1,4 +1,4 @@
-"""`mer evaluate davis` and `mer evaluate keypoints`: scores as a table and as JSON."""
+"""`mer evaluate davis`, `keypoints` and `sweep`: scores as tables and as JSON."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -16,27 +16,37 @@ from model.types import PropagationOptions
 if TYPE_CHECKING:
     from model.evaluation.runner import Progress, Propagate
 
+T = TypeVar("T")
+
 evaluate = typer.Typer(no_args_is_help=True, help="Score the propagation against ground truth.")
 
 _DEFAULT = PropagationOptions()
 _DEFAULT_SIZE = _DEFAULT.short_side or 0
 _DEFAULT_LONG_TERM = ",".join(map(str, _DEFAULT.long_term))
 _DEFAULT_SHORT_TERM = ",".join(map(str, _DEFAULT.short_term))
+_DEFAULT_SOFT = _DEFAULT.labels == "soft"
+_MATCHING, _MEMORY = "Matching", "Memory"
 
 Sequences = Annotated[str | None, typer.Option(help="Only these, separated by commas; all when left out.")]
 Weights = Annotated[
-    str | None, typer.Option(help="Encoder file, or a control: untrained or lab; the bundled encoder when left out.")
+    str | None, typer.Option(help="Encoder file, or untrained or lab; the bundled encoder when left out.")
 ]
-Size = Annotated[int, typer.Option(help="Short side in pixels to work on; 0 = the size of the frames.")]
-Radius = Annotated[int, typer.Option(help="Window radius in cells of 4 pixels.")]
-Window = Annotated[str, typer.Option(help="Shape of the window: square or circle.")]
-TopK = Annotated[int, typer.Option(help="Votes per cell, over all reference frames together.")]
-Temperature = Annotated[float, typer.Option(help="Softmax temperature of the votes.")]
-LongTerm = Annotated[str, typer.Option(help="Frames kept in memory for good, as offsets from the labelled frame.")]
-ShortTerm = Annotated[str, typer.Option(help="Recent frames kept in memory, as offsets back in time.")]
-Labels = Annotated[str, typer.Option(help="What memory carries: soft (probabilities) or hard.")]
-Device = Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1 or mps; the quickest there is when left out.")]
-Json = Annotated[str | None, typer.Option("--json", help="Write the scores to this file; - prints JSON alone.")]
+Device = Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1 or mps; the fastest when left out.")]
+Json = Annotated[str | None, typer.Option("--json", help="Also write the scores to this file; - prints JSON alone.")]
+Size = Annotated[
+    int, typer.Option(min=0, help="Short side to work on, pixels; 0 = the frames' own.", rich_help_panel=_MATCHING)
+]
+Radius = Annotated[int, typer.Option(help="Window radius in cells of 4 pixels.", rich_help_panel=_MATCHING)]
+Window = Annotated[str, typer.Option(help="square or circle.", rich_help_panel=_MATCHING)]
+TopK = Annotated[int, typer.Option(help="Votes per cell.", rich_help_panel=_MATCHING)]
+Temperature = Annotated[float, typer.Option(help="Softmax temperature of the votes.", rich_help_panel=_MATCHING)]
+LongTerm = Annotated[
+    str, typer.Option(help="Frames to keep, as distances from the labelled frame.", rich_help_panel=_MEMORY)
+]
+ShortTerm = Annotated[str, typer.Option(help="Recent frames to look at, as distances back.", rich_help_panel=_MEMORY)]
+Soft = Annotated[
+    bool, typer.Option("--soft/--hard", help="Memory carries probabilities, or ids.", rich_help_panel=_MEMORY)
+]
 
 
 @evaluate.command()
@@ -51,21 +61,21 @@ def davis(
     temperature: Temperature = _DEFAULT.temperature,
     long_term: LongTerm = _DEFAULT_LONG_TERM,
     short_term: ShortTerm = _DEFAULT_SHORT_TERM,
-    labels: Labels = _DEFAULT.labels,
+    soft: Soft = _DEFAULT_SOFT,
     device: Device = None,
     json_path: Json = None,
     results: Annotated[Path | None, typer.Option(help="Keep the predicted masks in this folder.")] = None,
     score: Annotated[Path | None, typer.Option(help="Run nothing; score the masks in this folder.")] = None,
 ) -> None:
     """J and F by the official rules of DAVIS: first frame given, first and last frame not scored."""
-    with _one_line_errors(), _progress() as progress:
-        _check_writable(json_path)
+    _check_writable(json_path)
+    with _progress() as progress:
         from model.evaluation.davis import evaluate_davis, score_folder
 
         if score is not None:
             report = score_folder(root, score, sequences=_names(sequences), progress=progress)
         else:
-            options = _options(size, radius, window, top_k, temperature, long_term, short_term, labels)
+            options = _options(size, radius, window, top_k, temperature, long_term, short_term, soft)
             propagate, provenance = _propagator(weights, device)
             report = evaluate_davis(
                 root,
@@ -78,9 +88,9 @@ def davis(
             )
     columns = ("J&F", "J", "F", "J-recall", "F-recall", "J-decay")
     notes = [
-        f"{s.name}: {', '.join(map(str, s.late))} not scored, absent from the first frame"
-        for s in report.sequences
-        if s.late
+        f"{sequence.name}: object {number} is not in the first frame and not scored"
+        for sequence in report.sequences
+        for number in sequence.late
     ]
     _show(report.as_dict(), columns, json_path, notes)
 
@@ -100,14 +110,14 @@ def keypoints(
     temperature: Temperature = _DEFAULT.temperature,
     long_term: LongTerm = _DEFAULT_LONG_TERM,
     short_term: ShortTerm = _DEFAULT_SHORT_TERM,
-    labels: Labels = _DEFAULT.labels,
+    soft: Soft = _DEFAULT_SOFT,
     device: Device = None,
     json_path: Json = None,
 ) -> None:
     """PCK@0.1 and PCK@0.2 over all visible points, by the rules of JHMDB or BADJA."""
-    with _one_line_errors(), _progress() as progress:
-        _check_writable(json_path)
-        options = _options(size, radius, window, top_k, temperature, long_term, short_term, labels)
+    _check_writable(json_path)
+    with _progress() as progress:
+        options = _options(size, radius, window, top_k, temperature, long_term, short_term, soft)
         from model.evaluation.keypoint_sets import read_badja, read_jhmdb
         from model.evaluation.keypoints import evaluate_keypoints
 
@@ -121,6 +131,57 @@ def keypoints(
         report = evaluate_keypoints(labelled, propagate, options=options, weights=provenance, progress=progress)
     columns = ("PCK@0.1", "PCK@0.2", "PCK@0.1 with given frame", "PCK@0.2 with given frame")
     _show(report.as_dict(), columns, json_path)
+
+
+@evaluate.command()
+def sweep(
+    root: Annotated[Path, typer.Argument(help="Folder with JPEGImages/480p and Annotations/480p.")],
+    sequences: Sequences = None,
+    weights: Weights = None,
+    size: Size = _DEFAULT_SIZE,
+    radius: Annotated[str, typer.Option(help="Window radii to try, separated by commas.")] = str(_DEFAULT.radius),
+    top_k: Annotated[str, typer.Option(help="Numbers of votes to try.")] = str(_DEFAULT.top_k),
+    temperature: Annotated[str, typer.Option(help="Temperatures to try.")] = str(_DEFAULT.temperature),
+    labels: Annotated[str, typer.Option(help="soft, hard, or both.")] = _DEFAULT.labels,
+    device: Device = None,
+    json_path: Json = None,
+) -> None:
+    """Score every combination of some options on a DAVIS folder, the best first; frames are encoded only once.
+
+    Choose on development sequences, and again for every new encoder.
+    """
+    _check_writable(json_path)
+    from model.evaluation.sweep import sweep_davis
+    from model.features import load_extractor
+
+    grid = {
+        "radius": _values(radius, int, "--radius"),
+        "top_k": _values(top_k, int, "--top-k"),
+        "temperature": _values(temperature, float, "--temperature"),
+        "labels": _names(labels) or [],
+    }
+    trials = sweep_davis(
+        root,
+        load_extractor(weights, device),
+        grid,
+        base=PropagationOptions(short_side=size or None),
+        sequences=_names(sequences),
+        note=lambda text: typer.echo(text, err=True),
+    )
+    means = {
+        " ".join(f"{name}={value}" for name, value in trial.settings.items()): trial.report.mean.as_dict()
+        for trial in trials
+    }
+    best = next(iter(means.values()))
+    report = {"mean": best, "sequences": means}
+    _show(report, ("J&F", "J", "F", "J-recall", "F-recall", "J-decay"), json_path, first="options", last="best")
+
+
+def _values(text: str, kind: Callable[[str], T], option: str) -> list[T]:
+    try:
+        return [kind(part) for part in _names(text) or ()]
+    except ValueError as error:
+        raise ValueError(f"{option} takes numbers separated by commas, not {text!r}") from error
 
 
 def _propagator(weights: str | None, device: str | None) -> tuple[Propagate, dict[str, str]]:
@@ -141,7 +202,7 @@ def _options(
     temperature: float,
     long_term: str,
     short_term: str,
-    labels: str,
+    soft: bool,
 ) -> PropagationOptions:
     return PropagationOptions(
         short_side=size or None,
@@ -149,36 +210,14 @@ def _options(
         window=window,
         top_k=top_k,
         temperature=temperature,
-        long_term=_offsets(long_term, "--long-term"),
-        short_term=_offsets(short_term, "--short-term"),
-        labels=labels,
+        long_term=tuple(_values(long_term, int, "--long-term")),
+        short_term=tuple(_values(short_term, int, "--short-term")),
+        labels="soft" if soft else "hard",
     )
-
-
-def _offsets(text: str, option: str) -> tuple[int, ...]:
-    try:
-        return tuple(int(part) for part in _names(text) or ())
-    except ValueError as error:
-        raise ValueError(f"{option} takes whole numbers separated by commas, not {text!r}") from error
 
 
 def _names(text: str | None) -> list[str] | None:
     return None if text is None else [part.strip() for part in text.split(",") if part.strip()]
-
-
-@contextmanager
-def _one_line_errors() -> Iterator[None]:
-    """A user's mistake ends with one line and exit code 2."""
-    try:
-        yield
-    except ValueError as error:
-        message = str(error)
-    except OSError as error:
-        message = f"{error.filename}: {error.strerror}" if error.filename else str(error)
-    else:
-        return
-    typer.echo(f"error: {message}", err=True)
-    raise typer.Exit(2)
 
 
 @contextmanager
@@ -207,7 +246,14 @@ def _check_writable(json_path: str | None) -> None:
         raise ValueError(f"--json: {folder} is not a folder that can be written to")
 
 
-def _show(report: dict[str, Any], columns: Iterable[str], json_path: str | None, notes: Iterable[str] = ()) -> None:
+def _show(
+    report: dict[str, Any],
+    columns: Iterable[str],
+    json_path: str | None,
+    notes: Iterable[str] = (),
+    first: str = "sequence",
+    last: str = "mean",
+) -> None:
     """The table, or the JSON, or both."""
     text = json.dumps(report, indent=2)
     if json_path == "-":
@@ -216,13 +262,12 @@ def _show(report: dict[str, Any], columns: Iterable[str], json_path: str | None,
     if json_path is not None:
         from app.io.atomic import write_text
 
-        with _one_line_errors():
-            write_text(Path(json_path), text + "\n")
+        write_text(Path(json_path), text + "\n")
     from rich.console import Console
     from rich.table import Table
 
     columns = list(columns)
-    table = Table("sequence", caption="values in %")
+    table = Table(first, caption="values in %")
     for column in columns:
         table.add_column(column, justify="right")
 
@@ -232,7 +277,7 @@ def _show(report: dict[str, Any], columns: Iterable[str], json_path: str | None,
     for name, scores in report["sequences"].items():
         add(name, scores)
     table.add_section()
-    add("mean", report["mean"])
+    add(last, report["mean"])
     console = Console()
     console.print(table)
     for note in notes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from pathlib import Path
@@ -28,8 +29,9 @@ def train(
     cache: Annotated[Path | None, typer.Option(help="Folder for decoded frames; beside OUT when left out.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in OUT.")] = False,
 ) -> None:
-    """Train an encoder. Ctrl+C ends after the current step with a checkpoint, and --resume goes on.
+    """Train an encoder on unlabelled footage.
 
+    Ctrl+C ends after the current step with a checkpoint, and --resume goes on.
     Under torchrun (`torchrun --nproc-per-node 4 -m app train …`) every process takes its share of each batch.
     """
     from model.training.trainer import TrainingOptions
@@ -51,23 +53,31 @@ def train(
         cache=cache,
         resume=resume,
     )
-    encoder = run(options, _Teller())
+    teller = _Teller()
+    encoder = run(options, teller)
+    teller.last()
     typer.echo(f"wrote {encoder}")
 
 
 class _Teller:
-    """Prints a step's losses, not more often than every TELL_EVERY seconds."""
+    """Prints what a step brought, not more often than every TELL_EVERY seconds, and what the last one brought."""
 
     def __init__(self) -> None:
-        self._told = -TELL_EVERY
+        self._told = -math.inf
+        self._waiting: dict[str, Any] | None = None
 
     def __call__(self, line: dict[str, Any]) -> None:
-        now = time.monotonic()
-        if now - self._told < TELL_EVERY and line["progress"] < 1:
+        self._waiting = line
+        if time.monotonic() - self._told >= TELL_EVERY:
+            self.last()
+
+    def last(self) -> None:
+        line, self._waiting = self._waiting, None
+        if line is None:
             return
-        self._told = now
-        left = line["elapsed"] / line["progress"] * (1 - line["progress"]) if line["progress"] else None
-        parts = [f"step {line['step']}", f"{100 * line['progress']:.1f} %", f"total {line['total']:.4f}"]
-        parts += [f"{line['seconds']:.2f} s per step"]
-        parts += [f"{left / 60:.0f} min left"] if left is not None else []
+        self._told = time.monotonic()
+        parts = [f"step {line['step']}", f"total {line['total']:.4f}", f"{line['seconds']:.2f} s per step"]
+        if line["progress"] > 0:
+            left = line["elapsed"] * (1 / line["progress"] - 1)
+            parts.append(f"{100 * line['progress']:.1f} %, {left / 60:.0f} min left")
         print(", ".join(parts), file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""The encoder Φ: ResNet-18 at a quarter of the image's resolution (METHOD §1).
+"""The encoder Φ: ResNet-18 at a quarter of the image's resolution (docs/method.md, 1).
 
 Beside torchvision's ResNet-18 it has no max-pool, widths 64/128/256/256, stride 2 in the second stage only,
 and ends in a 3×3 convolution to the matching channels. Features are not normalised.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
-import torch
 from torch import Tensor, nn
 from torchvision.models.resnet import BasicBlock
 
@@ -46,7 +45,8 @@ class Encoder(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         x = self.relu(self.bn1(self.conv1(image)))
         x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
-        return self.match(x)
+        features: Tensor = self.match(x)
+        return features
 
     def _initialise(self) -> None:
         for module in self.modules():

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from model.colour import rgb_to_lab
 from model.device import bf16_is_fast, pick_device
-from model.encoder import Encoder, EncoderConfig
-from model.grid import pad_to_stride, sample_cells
+from model.encoder import STRIDE, Encoder, EncoderConfig
+from model.grid import pad_to_stride
 from model.resources import resource
 from model.training.checkpoint import file_hash, load_file
 
@@ -102,8 +102,28 @@ class LabFeatures:
 
     @torch.inference_mode()
     def __call__(self, images: Tensor) -> Tensor:
-        lab = rgb_to_lab(pad_to_stride(images.to(self.device)))
-        padded = F.pad(lab, (2, 2, 2, 2), mode="replicate")
-        colour = sample_cells(F.avg_pool2d(padded, 5, stride=1)) / 3**0.5
+        colour = cell_colours(images.to(self.device)) / 3**0.5
         rest = (1 - colour.square().sum(dim=1, keepdim=True)).clamp_min(0).sqrt()
         return torch.cat([colour, rest], dim=1) * self._CONTRAST
+
+
+def cell_colours(images: Tensor) -> Tensor:
+    """uint8 RGB [B, 3, H, W] -> normalised Lab [B, 3, h, w], the mean of the 5×5 pixels around each cell's centre."""
+    lab = rgb_to_lab(pad_to_stride(images))
+    return F.avg_pool2d(F.pad(lab, (2, 2, 2, 2), mode="replicate"), 5, stride=STRIDE)
+
+
+def as_key(features: Tensor, colours: Tensor) -> Tensor:
+    """Features [C, h, w] and cell colours [3, h, w] -> matching vectors [C + 4, h, w] of a reference."""
+    return torch.cat([features, colours, colours.square().sum(dim=0, keepdim=True) / 2])
+
+
+def as_query(key: Tensor, weight: float) -> Tensor:
+    """The same of a query, so that <query, key> = <q, k> - weight / 2 · |colour distance|², up to a constant per query.
+
+    Raw colour is what short training learns last, and what holds from one frame to the next.
+    """
+    query = key.clone()
+    query[-4:-1] *= weight
+    query[-1] = -weight
+    return query

@@ -65,7 +65,7 @@ class Channels:
         return values, known
 
     def decode_labels(self, values: Tensor, known: Tensor) -> LabelMap:
-        """The label map at the size of the source: bilinear channels, then the arg max (METHOD §5)."""
+        """The label map at the size of the source: bilinear channels, then the arg max."""
         height, width = self.source_size
         best = np.zeros((height, width), np.float32)
         total = np.zeros((height, width), np.float32)

@@ -90,39 +90,41 @@ def true_cells(query_to_source: Tensor, reference_to_source: Tensor, grid: int) 
     pixels = torch.stack([x.flatten(), y.flatten()], dim=-1)
     source = pixels @ query_to_source[:, :, :2].mT + query_to_source[:, None, :, 2]
     back = torch.linalg.inv(reference_to_source[:, :, :2])
-    return (source - reference_to_source[:, None, :, 2]) @ back.mT / STRIDE
+    place: Tensor = (source - reference_to_source[:, None, :, 2]) @ back.mT / STRIDE
+    return place
 
 
 def pair_losses(
-    features: Tensor, lab: Tensor, channel: int, to_source: Tensor, photo: Tensor, recipe: Recipe
+    features: Tensor,
+    previous: Tensor,
+    lab: Tensor,
+    channel: int,
+    to_source: Tensor,
+    photo: Tensor,
+    recipe: Recipe,
 ) -> dict[str, Tensor]:
-    """Every term of one step, by name, and their weighted sum "total"; each view of a pair is the query once.
+    """Every term of one step by name, each as the losses of the samples it applies to, [n] with n from 0 to B.
 
-    features [B, 2, C, h, w]; lab [B, 2, 3, H, W] undropped; channel: the colour channel that was dropped;
-    to_source [B, 2, 2, 3] and photo [B] as in `model.training.dataset.Sample`.
+    features [B, 2, C, h, w]; previous: for every sample the features of the one before it in the batch, which serve
+    as cells of another clip; lab [B, 2, 3, H, W] undropped; channel: the colour channel that was dropped;
+    to_source [B, 2, 2, 3] and photo [B] as in `model.training.dataset.Sample`. Each view of a pair is the query once.
     """
     exact = photo & (recipe.correspondence > 0)
-    plain = ~exact
-    logits = similarity(features[:, 0], features[:, 1], recipe)
-    others = features.roll(1, dims=0)[exact]
-    reconstruction, correspondence = [], []
-    for q, r in ((0, 1), (1, 0)):
-        if plain.any():
-            colours = lab[plain, :, channel, None]
-            reconstruction.append(reconstruction_loss(logits[plain], colours[:, r], colours[:, q], recipe.radius))
-        if exact.any():
-            wrong = similarity(features[exact, q], others[:, r], recipe)
-            maps = to_source[exact]
-            loss = correspondence_loss(logits[exact], wrong, maps[:, q], maps[:, r], features.shape[-1])
-            correspondence.append(loss)
-        logits = logits.mT
-    total = torch.zeros((), device=lab.device)
-    losses = {}
-    for name, parts, weight in (
-        ("reconstruction", reconstruction, recipe.reconstruction),
-        ("correspondence", correspondence, recipe.correspondence),
-    ):
-        if parts:
-            losses[name] = torch.stack(parts).mean()
-            total = total + weight * losses[name]
-    return {"total": total, **losses}
+    first, second = features[~exact].unbind(dim=1)
+    logits = similarity(first, second, recipe)
+    colours = lab[~exact, :, channel]
+    forth = reconstruction_loss(logits, colours[:, 1:], colours[:, :1], recipe.radius)
+    back = reconstruction_loss(logits.mT, colours[:, :1], colours[:, 1:], recipe.radius)
+    losses = {"reconstruction": (forth + back) / 2}
+    if recipe.correspondence > 0:
+        first, second = features[exact].unbind(dim=1)
+        other_first, other_second = previous[exact].unbind(dim=1)
+        logits = similarity(first, second, recipe)
+        first_map, second_map = to_source[exact].unbind(dim=1)
+        grid = features.shape[-1]
+        wrong = similarity(first, other_second, recipe)
+        forth = correspondence_loss(logits, wrong, first_map, second_map, grid)
+        wrong = similarity(second, other_first, recipe)
+        back = correspondence_loss(logits.mT, wrong, second_map, first_map, grid)
+        losses["correspondence"] = (forth + back) / 2
+    return losses

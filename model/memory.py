@@ -9,7 +9,7 @@ import cv2
 import torch
 from torch import Tensor
 
-from model.features import FeatureExtractor
+from model.features import FeatureExtractor, as_key, cell_colours
 from model.timing import Stopwatch
 from model.types import PropagationOptions, UInt8Array
 from model.video import VideoSource
@@ -25,7 +25,7 @@ class Entry:
 
 @dataclass(slots=True)
 class Memory:
-    """Label memory of one walk through the video, in one direction (METHOD §5).
+    """Label memory of one walk through the video, in one direction.
 
     Permanent: the anchors met so far, of which the nearest in time are used. Long-term: frames at fixed distances
     behind the latest anchor. Short-term: frames at fixed distances behind the current one. All but the permanent
@@ -87,7 +87,7 @@ class FeatureStore:
         return self._extractor.device
 
     def get(self, frame: int, image: UInt8Array | None = None) -> Tensor:
-        """float32 [C, h, w] of a frame; `image` spares decoding it once more."""
+        """The matching vectors of a frame (`as_key`), float32 [C + 4, h, w]; `image` spares decoding it once more."""
         features = self._kept.get(frame)
         if features is None:
             features = self._encode(image if image is not None else self._source[frame].image)
@@ -104,4 +104,5 @@ class FeatureStore:
                 height, width = self._size
                 image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
             pixels = torch.tensor(image).permute(2, 0, 1)[None]  # a copy: cached images are read-only
-            return self._extractor(pixels)[0]
+            features = self._extractor(pixels)[0]
+            return as_key(features, cell_colours(pixels.to(self.device))[0])

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from model.affinity import Affinity, windowed_affinity
-from model.features import FeatureExtractor
+from model.features import FeatureExtractor, as_query
 from model.labels import Channels
 from model.memory import Entry, FeatureStore, Memory
 from model.spool import Spool
@@ -242,7 +242,7 @@ class _Walk:
     def _affinity(self, query: Tensor, keys: Tensor) -> Affinity:
         o = self._options
         return windowed_affinity(
-            query, keys, radius=o.radius, top_k=o.top_k, temperature=o.temperature, window=o.window
+            as_query(query, o.colour), keys, radius=o.radius, top_k=o.top_k, temperature=o.temperature, window=o.window
         )
 
     def _disagreement(

@@ -145,6 +145,7 @@ class PropagationOptions:
     window:      "square" or "circle".
     top_k:       votes per query cell, over all references together.
     temperature: softmax temperature on cosine similarities.
+    colour:      weight of the colour distance of two cells beside their features; 0 = features alone.
     anchors:     at most so many anchors, the nearest in time, serve as permanent references of one frame.
     long_term:   distances from the anchor behind the current frame that stay in memory beside it.
     short_term:  offsets behind the current frame: t-1, t-3, t-5.
@@ -157,6 +158,7 @@ class PropagationOptions:
     window: str = "circle"
     top_k: int = 10
     temperature: float = 0.07
+    colour: float = 0.0
     anchors: int = 4
     long_term: tuple[int, ...] = (5,)
     short_term: tuple[int, ...] = (1, 3, 5)
@@ -170,6 +172,7 @@ class PropagationOptions:
             "window": self.window in ("square", "circle"),
             "top_k": self.top_k >= 1,
             "temperature": self.temperature > 0,
+            "colour": self.colour >= 0,
             "anchors": self.anchors >= 1,
             "long_term": all(o >= 1 for o in self.long_term),
             "short_term": len(self.short_term) > 0 and all(o >= 1 for o in self.short_term),

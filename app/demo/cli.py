@@ -40,9 +40,9 @@ def _show(demo: Demo) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from app.demo.scene import OBJECTS
+    from app.demo.cast import OBJECTS
 
-    table = Table("object", caption="in %; neither the first nor the last frame is scored")
+    table = Table("object", caption="values in %")
     for column in ("J&F", "J", "F"):
         table.add_column(column, justify="right")
     rows = {f"{number} {OBJECTS[number]}": score for number, score in demo.score.objects.items()}

@@ -15,9 +15,9 @@ from app.io.overlay import LINE, compose
 from model.types import FloatArray, KeypointSet, LabelMap, UInt8Array
 
 WIDTH = 1800
-MARGIN, GAP = 32, 8
+MARGIN, GAP = 32, 10
 BACKGROUND, BRIGHT, TEXT, QUIET = (22, 24, 27), (236, 238, 240), (196, 200, 205), (128, 134, 142)
-RAMP = cv2.COLORMAP_VIRIDIS  # perceptually even
+RAMP = cv2.COLORMAP_CIVIDIS  # perceptually even
 
 Colour = tuple[int, int, int]
 
@@ -63,7 +63,7 @@ class _Page:
 
     def ramp(self, x: int, y: int, width: int) -> None:
         strip = cv2.applyColorMap(np.linspace(0, 255, width).astype(np.uint8)[None].repeat(12, 0), RAMP)
-        self.picture(x, y - 12, (width, 12), strip[..., ::-1].copy())
+        self.picture(x, y - 12, (width, 12), np.asarray(strip[..., ::-1], np.uint8))
 
     def save(self, path: Path) -> None:
         with replacing(path) as temporary:
@@ -94,18 +94,19 @@ def write_contact_sheet(
     left = MARGIN + label_width
     for column, shot in enumerate(shots):
         x = left + column * (width + GAP)
-        name = page.text(x, top - 14, f"frame {shot.frame}", 17, BRIGHT)
-        page.text(x + name + 12, top - 14, clock(shot.time), 15, QUIET)
-        page.text(x + width, top - 14, f"J {100 * shot.j:.1f}" if shot.frame else "given", 17, TEXT, "rs")
+        length = page.text(x + 2, top - 14, f"frame {shot.frame}", 17, BRIGHT)
+        page.text(x + length + 12, top - 14, clock(shot.time), 15, QUIET)
+        page.text(x + width - 4, top - 14, f"J {100 * shot.j:.1f}" if shot.frame else "given", 17, TEXT, "rs")
     for row, (name, pictures) in enumerate(rows.items()):
         y = top + row * (height + GAP)
         page.text(MARGIN, y + height / 2, name, 17, TEXT, "lm")
         for column, picture in enumerate(pictures):
             page.picture(left + column * (width + GAP), y, (width, height), picture)
-    x, y = float(left), bottom + 28
+    y = bottom + 28
+    at = float(left)
     for number, words in legend.items():
-        page.swatch(x, y, _line(number))
-        x += 20 + page.text(x + 20, y, words, 15, TEXT) + 32
+        page.swatch(at, y, _line(number))
+        at += 20 + page.text(at + 20, y, words, 15, TEXT) + 32
     right = WIDTH - MARGIN
     page.text(right, y, "1", 15, QUIET, "rs")
     page.ramp(right - 178, y, 160)
@@ -123,8 +124,8 @@ def write_hero(path: Path, shots: Sequence[Shot]) -> None:
         x = margin + column * (width + gap)
         page.picture(x, margin, (width, height), compose(shot.image, shot.labels, shot.keypoints, 0.42))
         y = margin + height + 34
-        name = page.text(x + 2, y, f"frame {shot.frame}", 20, BRIGHT)
-        page.text(x + name + 14, y, "carried by the program" if shot.frame else "labelled by hand", 20, QUIET)
+        length = page.text(x + 2, y, f"frame {shot.frame}", 20, BRIGHT)
+        page.text(x + length + 14, y, "carried by the program" if shot.frame else "labelled", 20, QUIET)
     page.save(path)
 
 
@@ -137,7 +138,7 @@ def clock(seconds: float) -> str:
 def _heat(confidence: FloatArray, size: tuple[int, ...]) -> UInt8Array:
     grey = np.clip(confidence * 255, 0, 255).astype(np.uint8)
     large = cv2.resize(grey, (size[1], size[0]), interpolation=cv2.INTER_NEAREST)
-    return np.asarray(cv2.applyColorMap(large, RAMP)[..., ::-1].copy(), np.uint8)
+    return np.asarray(cv2.applyColorMap(large, RAMP)[..., ::-1], np.uint8)
 
 
 def _line(number: int) -> Colour:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
 from app.demo.sprite import Canvas, Sprite
-from app.demo.textures import Array, lit, mix, noise, smoothstep
+from app.demo.textures import AnyArray, Array, lit, mix, noise, smoothstep
 
 LENGTH = 240.0
 SNOUT = 0.42 * LENGTH  # x of the snout; the origin lies near the centre of mass
@@ -28,6 +27,7 @@ class Coat:
     fin: Colour
     patches: tuple[Patch, ...]
     net: float  # strength of the scales' dark rims
+    root: float  # strength of the patches' colour at the roots of the fins
 
 
 KOHAKU = Coat(
@@ -36,13 +36,21 @@ KOHAKU = Coat(
     fin=(240, 232, 216),
     patches=((0.1, 0.0, 0.06, 0.8), (0.33, -0.25, 0.12, 1.0), (0.5, 0.55, 0.07, 0.75), (0.68, -0.1, 0.07, 1.2)),
     net=0.16,
+    root=0.15,
 )
 UTSURI = Coat(
     base=(228, 138, 36),
     patch=(32, 28, 28),
     fin=(222, 150, 66),
-    patches=((0.07, -0.75, 0.07, 0.8), (0.27, 0.5, 0.09, 0.9), (0.43, -0.6, 0.08, 0.9), (0.6, 0.35, 0.07, 0.9), (0.8, 0, 0.05, 1)),
+    patches=(
+        (0.07, -0.75, 0.07, 0.8),
+        (0.27, 0.5, 0.09, 0.9),
+        (0.43, -0.6, 0.08, 0.9),
+        (0.6, 0.35, 0.07, 0.9),
+        (0.8, 0, 0.05, 1),
+    ),
     net=0.3,
+    root=0.75,
 )
 
 
@@ -55,19 +63,20 @@ def half_width(u: Array) -> Array:
 
 
 def body(rng: np.random.Generator, coat: Coat, unit: float) -> Sprite:
+    """Body, tail and the fins that keep still."""
     canvas = Canvas((SNOUT - 1.01 * LENGTH, -40, SNOUT + 4, 40), unit)
     x, y = canvas.x, canvas.y
     u, px = u_of(x), canvas.unit
     w = half_width(u)
     _tail(rng, canvas, coat)
     for side in (-1, 1):
-        _fan(rng, canvas, coat, (SNOUT - 0.53 * LENGTH, side * 15), side, 0.085 * LENGTH, (2.35, 2.95))
+        _fan(canvas, coat, (SNOUT - 0.53 * LENGTH, side * 15), side, 0.085 * LENGTH, (2.35, 2.95))
     across = y / np.maximum(w, 0.5)
-    inside = smoothstep(-0.5, 0.5, (w - np.abs(y)) * px) * ((u > 0) & (u < 0.88))
+    inside = canvas.within(w - np.abs(y)) * ((u > 0) & (u < 0.88))
 
     dome = w * np.sqrt(np.clip(1 - across**2, 0, 1)) * px
-    net, rim = _scales(u, across, w)
-    diffuse, highlight = lit(cv2.GaussianBlur(dome * 0.55 + rim * 0.35 * px, (0, 0), 0.6 * px))
+    net, rim = _scales(u, across)
+    diffuse, highlight = lit(dome * 0.55 + rim * 0.35 * px, 0.6 * px)
     wobble = noise(rng, canvas.shape, 26 * px, 4)
     depth = np.full(canvas.shape, -9.0, np.float32)
     for cu, cv, ru, rv in coat.patches:
@@ -78,8 +87,8 @@ def body(rng: np.random.Generator, coat: Coat, unit: float) -> Sprite:
     shade = (0.42 + 0.74 * diffuse) * mottle * (1 - coat.net * net)
     colour = tone * shade[..., None] + (70 * highlight * (1 - 0.4 * net))[..., None]
     canvas.paint(colour, inside * smoothstep(0.875, 0.8, u))
-    _face(canvas, u, across, w)
-    _dorsal(rng, canvas, coat, patch)
+    _face(canvas, u, across)
+    _dorsal(canvas, coat, patch)
     return canvas.sprite()
 
 
@@ -89,11 +98,11 @@ def pectoral(rng: np.random.Generator, coat: Coat, side: int, unit: float) -> tu
     reach = 0.185 * LENGTH
     top, bottom = sorted((joint[1] - side * 4, joint[1] + side * (reach + 3)))
     canvas = Canvas((joint[0] - reach - 3, top, joint[0] + 12, bottom), unit)
-    _fan(rng, canvas, coat, joint, side, reach, (1.75, 2.6))
+    _fan(canvas, coat, joint, side, reach, (1.75, 2.6))
     return canvas.sprite(), joint
 
 
-def _scales(u: Array, across: Array, w: Array) -> tuple[Array, Array]:
+def _scales(u: Array, across: AnyArray) -> tuple[Array, Array]:
     """Dark rims and height of the scales: rows of overlapping arcs, unrolled over the round body."""
     pitch = 5.2
     a = u * LENGTH / pitch
@@ -103,15 +112,16 @@ def _scales(u: Array, across: Array, w: Array) -> tuple[Array, Array]:
         fa = (a + row) % 2
         fb = (b + row * 0.5) % 1 - 0.5
         radius = np.sqrt((fa * 0.62) ** 2 + (fb * 1.35) ** 2)
-        best = np.maximum(best, np.where(radius < 0.98, radius, 0))
+        best = np.maximum(best, np.where(radius < 0.98, radius, np.float32(0)))
     skin = smoothstep(0.19, 0.25, u) * smoothstep(0.83, 0.76, u)
     return smoothstep(0.66, 0.95, best) * skin, best * skin
 
 
-def _face(canvas: Canvas, u: Array, across: Array, w: Array) -> None:
+def _face(canvas: Canvas, u: Array, across: AnyArray) -> None:
     x, y = canvas.x, canvas.y
     gill = np.abs(u - 0.185 - 0.028 * (1 - across**2)) * LENGTH
-    canvas.paint((60, 36, 24), smoothstep(1.6, 0.2, gill) * smoothstep(0.35, 0.7, np.abs(across)) * (np.abs(across) < 0.97), 0.35)
+    aside = np.abs(across)
+    canvas.paint((60, 36, 24), smoothstep(1.6, 0.2, gill) * smoothstep(0.35, 0.7, aside) * (aside < 0.97), 0.35)
     for side in (-1, 1):
         eye = np.hypot(x - (SNOUT - 0.078 * LENGTH), y - side * 10.6)
         canvas.paint((70, 52, 30), smoothstep(3.4, 2.6, eye), 0.7)
@@ -122,11 +132,11 @@ def _face(canvas: Canvas, u: Array, across: Array, w: Array) -> None:
         canvas.paint((80, 44, 30), smoothstep(1.3, 0.5, nostril), 0.6)
 
 
-def _dorsal(rng: np.random.Generator, canvas: Canvas, coat: Coat, patch: Array) -> None:
+def _dorsal(canvas: Canvas, coat: Coat, patch: Array) -> None:
     u, y = u_of(canvas.x), canvas.y
     along = np.clip((u - 0.33) / 0.36, 0, 1)
     w = 3.4 * np.clip(np.sin(np.pi * along**0.6), 0, 1) ** 0.8
-    inside = smoothstep(-0.5, 0.5, (w - np.abs(y)) * canvas.unit) * ((u > 0.33) & (u < 0.69))
+    inside = canvas.within(w - np.abs(y)) * ((u > 0.33) & (u < 0.69))
     rays = 0.5 + 0.5 * np.sin((u * LENGTH + 0.9 * np.abs(y)) * 2.2)
     colour = mix(mix(coat.base, coat.patch, patch) * np.float32(0.72), coat.fin, 0.25 + 0.4 * rays)
     edge = smoothstep(0.35, 1.0, np.abs(y) / np.maximum(w, 0.3))
@@ -139,15 +149,18 @@ def _tail(rng: np.random.Generator, canvas: Canvas, coat: Coat) -> None:
     w = (0.02 + 0.085 * s**0.9) * LENGTH
     across = np.abs(y) / w
     end = 0.91 + 0.09 * across**1.3 - 0.02 * across**8
-    inside = smoothstep(-0.5, 0.5, (w - np.abs(y)) * canvas.unit) * smoothstep(-0.5, 0.5, (end - u) * LENGTH * canvas.unit)
-    inside *= u > 0.78
+    inside = canvas.within(w - np.abs(y)) * canvas.within((end - u) * LENGTH) * (u > 0.78)
     streak = 0.5 + 0.5 * np.sin(y / w * 34 + 0.5 * noise(rng, canvas.shape, 30 * canvas.unit, 2))
     tone = mix(coat.fin, coat.patch, smoothstep(0.75, 0.2, s) * 0.35)
     canvas.paint(tone * (0.70 + 0.30 * streak)[..., None], inside, 0.92 - 0.3 * s + 0.1 * streak)
 
 
 def _fan(
-    rng: np.random.Generator, canvas: Canvas, coat: Coat, joint: tuple[float, float], side: int, reach: float,
+    canvas: Canvas,
+    coat: Coat,
+    joint: tuple[float, float],
+    side: int,
+    reach: float,
     span: tuple[float, float],
 ) -> None:
     """A fin that opens from its joint between two angles, measured from the head towards the side."""
@@ -157,10 +170,9 @@ def _fan(
     off = (angle - middle) / half
     edge = reach * np.sqrt(np.clip(1 - 0.42 * off**2 - 0.10 * off, 0, 1)) * (1 + 0.012 * np.sin(off * 22))
     width = half * r * (0.62 + 0.38 * np.clip(r / reach, 0, 1)) + 2.5  # narrow at the joint, never a point
-    inside = smoothstep(-0.5, 0.5, (edge - r) * canvas.unit)
-    inside *= smoothstep(-0.5, 0.5, (width - np.abs(angle - middle) * r) * canvas.unit)
+    inside = canvas.within(edge - r) * canvas.within(width - np.abs(angle - middle) * r)
     rays = 0.5 + 0.5 * np.sin(off * 26)
     far = np.clip(r / reach, 0, 1)
     shade = (0.66 + 0.34 * rays * far) * (1 - 0.12 * np.abs(off))
-    tone = mix(coat.fin, coat.patch, smoothstep(0.45, 0.0, far) * (0.75 if coat is UTSURI else 0.15))
+    tone = mix(coat.fin, coat.patch, smoothstep(0.45, 0.0, far) * coat.root)
     canvas.paint(tone * shade[..., None], inside, 0.93 - 0.38 * far + 0.12 * rays)

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from app.demo.textures import Array
+
 Points = NDArray[np.float64]
 Affine = NDArray[np.float64]  # [2, 3]
 
@@ -35,6 +37,12 @@ def invert(a: Affine) -> Affine:
 
 def apply(a: Affine, points: Points) -> Points:
     return points @ a[:, :2].T + a[:, 2]
+
+
+def apply_to_grid(a: Affine, x: Array, y: Array) -> tuple[Array, Array]:
+    """The images (x', y') of the places x, y, which may be a row and a column that span a grid."""
+    (xx, xy, x0), (yx, yy, y0) = a.astype(np.float32)
+    return xx * x + xy * y + x0, yx * x + yy * y + y0
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +99,9 @@ class Swim:
             return np.zeros_like(x)
         u = (self.snout - x) / self.length
         wave = np.sin(2 * np.pi * (self.beat * time + self.phase - 0.9 * u))
-        return self.length * (0.006 + 0.012 * u + 0.05 * u * u) * wave + 0.5 * self.turn / self.speed * self.size * x * x
+        return (
+            self.length * (0.006 + 0.012 * u + 0.05 * u * u) * wave + 0.5 * self.turn / self.speed * self.size * x * x
+        )
 
 
 @dataclass(frozen=True, slots=True)

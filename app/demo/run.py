@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.demo.cast import CARRIER, OBJECTS
 from app.demo.contact_sheet import Shot, write_contact_sheet, write_hero
 from app.demo.sample import Sample
-from app.demo.scene import CARRIER, OBJECTS, Scene
+from app.demo.scene import Scene
 from app.demo.score import DemoScore, score
 from app.io.anchors import read_anchors
 from app.io.masks import read_written
@@ -85,8 +86,8 @@ def run_demo(out: Path, frames: int, size: int, weights: str | None, device: str
     write_contact_sheet(
         demo.sheet,
         shots,
-        f"One labelled frame, carried through {frames}",
-        f"mean J&F {100 * scores.mean.as_dict()['J&F']:.1f}   ·   {demo.points}   ·   {scene.size[1]}×{scene.size[0]}, "
+        f"One labelled frame, carried through {frames} frames",
+        f"mean J&F {100 * scores.mean.as_dict()['J&F']:.1f}   ·   {demo.points}   ·   {scene.size[1]}x{scene.size[0]}, "
         f"{demo.weights}, {demo.seconds:.2f} s per frame",
         {n: f"{n}  {OBJECTS[n]}, J&F {100 * s.as_dict()['J&F']:.1f}" for n, s in scores.objects.items()},
     )

@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import numpy as np
-
 from app.demo.scene import FPS, Scene
 from app.io.keypoints_csv import read_keypoints, write_keypoints
 from app.io.masks import read_written, write_labels
@@ -39,7 +37,11 @@ class Sample:
                 show(index + 1)
         write_labels(self.first_frame, scene.labels(0))
         first = points[0]
-        seen = {name: (float(x), float(y)) for name, (x, y), v in zip(first.names, first.xy, first.visible, strict=True) if v}
+        seen = {
+            name: (float(x), float(y))
+            for name, (x, y), v in zip(first.names, first.xy, first.visible, strict=True)
+            if v
+        }
         write_keypoints(self.points, {0: KeypointSet.of(seen)})
         write_keypoints(self.truth / "points.csv", points)
 

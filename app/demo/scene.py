@@ -6,15 +6,13 @@ the flower above them are background that hides them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import cv2
 import numpy as np
 
-from app.demo import koi, pond, turtle
-from app.demo.motion import Affine, Camera, Points, Swim, Swing, apply, compose, invert
+from app.demo.cast import CARRIER, KEYPOINTS, OBJECTS, Thing, cast
+from app.demo.motion import Affine, Camera, Points, apply, apply_to_grid, compose, invert
 from app.demo.sprite import Sprite
-from app.demo.textures import Array, noise, pebbles, smoothstep
+from app.demo.textures import Array, pebbles, smoothstep
 from app.demo.water import Water
 from model.types import KeypointSet, LabelMap, UInt8Array
 
@@ -28,40 +26,15 @@ BED_SIZE = (1180, 740)  # world units that the camera can ever see of it, and so
 WATER = np.array([36, 74, 72], np.float32)
 BED_TINT = np.array([0.92, 1.06, 0.98], np.float32)
 BED_HAZE = 0.14
+SKY = np.array([10, 14, 16], np.float32)  # what the water mirrors where it is tilted
 GRAIN = 2.0  # deviation of the sensor's noise, in grey levels
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
-    sprite: Sprite
-    swing: Swing = Swing()
-
-
-@dataclass(frozen=True, slots=True)
-class Thing:
-    """number: object id, 0 for background. parts: farthest first. height: world units above the bed.
-
-    haze: share of the water's own colour in front of it; things above the water have none.
-    """
-
-    number: int
-    parts: dict[str, Part]
-    swim: Swim
-    height: float
-    haze: float = 0.0
-    floating: bool = False
-
-
-OBJECTS = {1: "red and white koi", 2: "black and yellow koi", 3: "turtle"}
-CARRIER = 3  # the object that the keypoints lie on
-KEYPOINTS: dict[str, tuple[str, tuple[float, float]]] = {
-    "head": ("head", (97, 0)),
-    "shell": ("shell", (-2, 0)),
-    "left front foot": ("left front", (76, -69)),
-    "right front foot": ("right front", (76, 69)),
-    "left hind foot": ("left hind", (-80, -54)),
-    "right hind foot": ("right hind", (-80, 54)),
-}
+def film_size(size: int) -> tuple[int, int]:
+    """(height, width) in pixels, both even, of a film about `size` high; 480 gives DAVIS's 854×480."""
+    if size < 48:
+        raise ValueError(f"the sample cannot be {size} pixels high: use --size 48 or more")
+    return size - size % 2, round(size * 854 / 480 / 2) * 2
 
 
 class Scene:
@@ -73,9 +46,7 @@ class Scene:
     names = tuple(KEYPOINTS)
 
     def __init__(self, size: int = 480, seed: int = 0) -> None:
-        if size < 48:
-            raise ValueError(f"the sample cannot be {size} pixels high: use --size 48 or more")
-        self.size = (size - size % 2, round(size * 854 / 480 / 2) * 2)
+        self.size = film_size(size)
         self._seed = seed
         self._camera = Camera(*self.size)
         self._water = Water(np.random.default_rng([seed, 1]))
@@ -83,9 +54,9 @@ class Scene:
         self._unit = unit
         width, height = BED_SIZE
         bed = pebbles(np.random.default_rng([seed, 2]), (round(height * unit), round(width * unit)), unit)
-        bed = cv2.GaussianBlur(bed, (0, 0), 0.65 * unit)  # out of the lens's focus
-        self._bed = (BED_TINT * (bed + 0.22 * (bed.mean((0, 1)) - bed)) + BED_HAZE * WATER).astype(np.float32)
-        self.things = _things(seed, 1.15 * unit)
+        soft = np.asarray(cv2.GaussianBlur(bed, (0, 0), 0.65 * unit), np.float32)  # out of the lens's focus
+        self._bed = BED_TINT * (0.78 * soft + 0.22 * soft.mean((0, 1))) + BED_HAZE * WATER
+        self.things = cast(seed, 1.15 * unit)
         y, x = np.mgrid[: self.size[0], : self.size[1]].astype(np.float32)
         r = np.hypot(x / self.size[1] - 0.5, y / self.size[0] - 0.5)
         self._vignette = 1.03 - 0.3 * smoothstep(0.3, 0.85, r)
@@ -98,19 +69,18 @@ class Scene:
         bed *= self._shadow(covers, 0.0) * (0.36 + 0.70 * np.minimum(caustics, 2.1))
         lights = []
         for thing in self.things:
-            light = self._shadow(covers, thing.height)
-            lights.append(light * 1.1 if thing.floating else light * (0.72 + 0.40 * np.minimum(caustics, 2.4)))
+            sun = np.float32(1.1) if thing.floating else 0.72 + 0.40 * np.minimum(caustics, 2.4)
+            lights.append(self._shadow(covers, thing.height) * sun)
         picture = np.zeros_like(bed)
         for number, jitter in enumerate(SAMPLES):
             instant = time + ((number + 0.5) / len(SAMPLES) - 0.5) * SHUTTER / FPS
             sample = bed.copy()
-            for thing, light in zip(self.things, lights, strict=True):
-                if not thing.floating:
-                    self._paint(sample, thing, light, instant, jitter)
-            sample += sheen
-            for thing, light in zip(self.things, lights, strict=True):
-                if thing.floating:
-                    self._paint(sample, thing, light, instant, jitter)
+            for floating in (False, True):
+                if floating:
+                    sample += sheen  # the water's surface lies between
+                for thing, light in zip(self.things, lights, strict=True):
+                    if thing.floating is floating:
+                        self._paint(sample, thing, light, instant, jitter)
             picture += sample
         rng = np.random.default_rng([self._seed, 3, index])
         picture *= self._vignette / len(SAMPLES)
@@ -146,9 +116,11 @@ class Scene:
     def _view(self, thing: Thing, time: float) -> Affine:
         return compose(self._camera.at(time), thing.swim.at(time))
 
-    def _boxes(self, thing: Thing, time: float, jitter: tuple[float, float]) -> list[tuple[slice, slice, Sprite, Array, Array]]:
+    def _boxes(
+        self, thing: Thing, time: float, jitter: tuple[float, float]
+    ) -> list[tuple[slice, slice, Sprite, Array, Array]]:
         """For every part in sight: its box in the picture, and where each pixel of the box looks in the sprite."""
-        back = invert(self._view(thing, time)).astype(np.float32)
+        back = invert(self._view(thing, time))
         found = []
         for name, part in thing.parts.items():
             sprite = part.sprite
@@ -161,13 +133,10 @@ class Scene:
                 continue
             px = np.arange(left, right, dtype=np.float32)[None] + np.float32(jitter[0])
             py = np.arange(top, bottom, dtype=np.float32)[:, None] + np.float32(jitter[1])
-            x = back[0, 0] * px + back[0, 1] * py + back[0, 2]
-            y = back[1, 0] * px + back[1, 1] * py + back[1, 2]
+            x, y = apply_to_grid(back, px, py)
             if thing.swim.length:
                 y -= thing.swim.bend(x, time).astype(np.float32)
-            rest_of = invert(part.swing.at(time)).astype(np.float32)
-            u = (rest_of[0, 0] * x + rest_of[0, 1] * y + rest_of[0, 2] - np.float32(sprite.corner[0])) * np.float32(sprite.density)
-            v = (rest_of[1, 0] * x + rest_of[1, 1] * y + rest_of[1, 2] - np.float32(sprite.corner[1])) * np.float32(sprite.density)
+            u, v = apply_to_grid(compose(sprite.to_pixels, invert(part.swing.at(time))), x, y)
             found.append((slice(top, bottom), slice(left, right), sprite, u, v))
         return found
 
@@ -181,7 +150,7 @@ class Scene:
     def _paint(self, picture: Array, thing: Thing, light: Array, time: float, jitter: tuple[float, float]) -> None:
         """Lay a thing over picture [3, H, W], lit by light [H, W]."""
         for rows, columns, sprite, u, v in self._boxes(thing, time, jitter):
-            *colour, alpha = cv2.split(cv2.remap(sprite.colour, u, v, cv2.INTER_LINEAR))
+            *colour, alpha = np.asarray(cv2.split(cv2.remap(sprite.colour, u, v, cv2.INTER_LINEAR)), np.float32)
             shade, through = light[rows, columns] * (1 - thing.haze), 1 - alpha
             for plane, tone, water in zip(picture[:, rows, columns], colour, WATER, strict=True):
                 plane *= through
@@ -198,66 +167,23 @@ class Scene:
             soft = cv2.GaussianBlur(cv2.resize(cover, small, interpolation=cv2.INTER_AREA), (0, 0), 0.6 + 0.11 * drop)
             move = np.array([[1, 0, 0.62 * drop], [0, 1, 0.8 * drop]], np.float32)
             light *= 1 - 0.66 * cv2.warpAffine(soft, move, small, borderMode=cv2.BORDER_REPLICATE)
-        return cv2.resize(light, self.size[::-1])
+        return _enlarge(light, self.size)
 
     def _through_water(self, time: float) -> tuple[Array, Array, Array]:
         """Caustics [H, W], the sky's reflection [3, H, W], and the bed as the waves bend it [3, H, W]."""
         height, width = self.size
-        step = 2
-        y, x = np.mgrid[0:height:step, 0:width:step].astype(np.float32) + np.float32((step - 1) / 2)
-        view = self._camera.at(time, BED_DEPTH)
-        to_world = invert(view).astype(np.float32)
-        wx = to_world[0, 0] * x + to_world[0, 1] * y + to_world[0, 2]
-        wy = to_world[1, 0] * x + to_world[1, 1] * y + to_world[1, 2]
-        caustics = self._water.caustics(wx, wy, time, 70.0)
-        sx, sy = self._water.slope(wx, wy, time)
-        bed_x = (wx + 14 * sx + BED_SIZE[0] / 2) * np.float32(self._unit)
-        bed_y = (wy + 14 * sy + BED_SIZE[1] / 2) * np.float32(self._unit)
-        whole = (width, height)
-        bed = cv2.remap(
-            self._bed, cv2.resize(bed_x, whole), cv2.resize(bed_y, whole), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT
-        )
+        y, x = np.mgrid[0:height:2, 0:width:2].astype(np.float32) + np.float32(0.5)  # smooth enough for half the size
+        x, y = apply_to_grid(invert(self._camera.at(time, BED_DEPTH)), x, y)
+        caustics = self._water.caustics(x, y, time, 70.0)
+        sx, sy = self._water.slope(x, y, time)
+        bed_x = (x + 14 * sx + BED_SIZE[0] / 2) * np.float32(self._unit)
+        bed_y = (y + 14 * sy + BED_SIZE[1] / 2) * np.float32(self._unit)
+        maps = _enlarge(bed_x, self.size), _enlarge(bed_y, self.size)
+        bed = cv2.remap(self._bed, *maps, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
         tilt = smoothstep(0.03, 0.2, sx * np.float32(-0.6) + sy * np.float32(-0.8))
-        sheen = cv2.resize(tilt, whole) * np.array([10, 14, 16], np.float32)[:, None, None]
-        return cv2.resize(caustics, whole), sheen, np.stack(cv2.split(bed))
+        sheen = _enlarge(tilt, self.size) * SKY[:, None, None]
+        return _enlarge(caustics, self.size), sheen, np.asarray(cv2.split(bed), np.float32)
 
 
-def _things(seed: int, unit: float) -> list[Thing]:
-    """Everything that moves, lowest first."""
-
-    def fish(number: int, coat: koi.Coat, swim: Swim, height: float, haze: float) -> Thing:
-        rng = np.random.default_rng([seed, 10 + number])
-        parts = {}
-        for name, side in (("left pectoral", -1), ("right pectoral", 1)):
-            sprite, joint = koi.pectoral(rng, coat, side, unit)
-            parts[name] = Part(sprite, Swing(joint, 0.22 * side, 1.1, 0.3 * number, 0.05 * side))
-        parts["body"] = Part(koi.body(rng, coat, unit))
-        return Thing(number, parts, swim, height, haze)
-
-    rng = np.random.default_rng([seed, 20])
-    limbs = {}
-    for which in turtle.LIMBS:
-        name, joint = which[:2]
-        diagonal = name in ("left front", "right hind")  # opposite limbs row together
-        side = 1 if name.startswith("right") else -1
-        amplitude = 0.34 if "front" in name else 0.26
-        limbs[name] = Part(turtle.limb(rng, which, unit), Swing(joint, amplitude * side, 0.9, 0.0 if diagonal else 0.5))
-    sprite, joint = turtle.head(rng, unit)
-    limbs["head"] = Part(sprite, Swing(joint, 0.14, 0.4, 0.1))
-    limbs["shell"] = Part(turtle.shell(rng, unit))
-
-    def float_on(sprite: Sprite, at: tuple[float, float], heading: float, turn: float, height: float) -> Thing:
-        return Thing(0, {"leaf": Part(sprite)}, Swim(at, heading, 2.5, turn, swell=0.01), height, floating=True)
-
-    rng = np.random.default_rng([seed, 30])
-    swim = {"length": koi.LENGTH, "snout": koi.SNOUT}
-    return [
-        fish(2, koi.UTSURI, Swim((165, 190), -2.85, 100, 0.3, 0.95, 0.03, beat=1.5, phase=0.4, **swim), 16, 0.2),
-        fish(1, koi.KOHAKU, Swim((-222, 84), -0.12, 128, 0.1, 1.0, 0.04, beat=1.35, phase=0.1, **swim), 26, 0.1),
-        Thing(3, limbs, Swim((255, -95), 3.0, 50, -0.2, 0.9, 0.06), 32, 0.06),
-        float_on(pond.lily_pad(rng, 84, unit), (60, -165), 1.9, 0.06, 50),
-        float_on(pond.lily_pad(rng, 46, unit, 0.75), (24, 72), 0.6, -0.09, 50),
-        float_on(pond.lily_pad(rng, 70, unit, 0.1), (-355, -160), 0.4, 0.07, 50),
-        float_on(pond.lily_pad(rng, 92, unit, 0.25), (365, 165), -2.4, -0.05, 50),
-        float_on(pond.water_lily(rng, 40, unit), (345, 110), 0.0, 0.05, 58),
-    ]
+def _enlarge(field: Array, size: tuple[int, int]) -> Array:
+    return np.asarray(cv2.resize(field, size[::-1]), np.float32)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from app.demo.textures import Array
+from app.demo.motion import Affine
+from app.demo.textures import AnyArray, Array, smoothstep
 
 FINE = 2  # a canvas is painted this much finer than the sprite that is made from it
 
@@ -25,6 +26,12 @@ class Sprite:
     corner: tuple[float, float]
     density: float
 
+    @property
+    def to_pixels(self) -> Affine:
+        """Rest coordinates to pixels of the sprite."""
+        d = self.density
+        return np.array([[d, 0, -d * self.corner[0]], [0, d, -d * self.corner[1]]])
+
 
 class Canvas:
     """Layers painted over each other on a box of rest coordinates (left, top, right, bottom), in world units."""
@@ -39,28 +46,28 @@ class Canvas:
         self.x, self.y = np.meshgrid(x, y)
         self._corner = (left, top)
         self._colour = np.zeros((height, width, 4), np.float32)
-        self._cover = np.zeros((height, width), np.float32)
+        self.cover = np.zeros((height, width), np.float32)  # what has been painted so far
 
-    def paint(self, colour: Array | tuple[float, ...], inside: Array, opacity: Array | float = 1.0) -> None:
+    def within(self, distance: AnyArray) -> Array:
+        """1 inside an outline and 0 outside, with a soft edge, of the distance [H, W] to it in world units."""
+        return smoothstep(-0.5, 0.5, distance * self.unit)
+
+    def paint(self, colour: AnyArray | tuple[float, ...], inside: AnyArray, opacity: AnyArray | float = 1.0) -> None:
         """Lay `colour` ([3] or [H, W, 3]) over what is there, where `inside` (0..1) says."""
         alpha = (inside * opacity)[..., None].astype(np.float32)
         rgb = np.asarray(colour, np.float32)
         self._colour *= 1 - alpha
         self._colour[..., :3] += rgb * alpha
         self._colour[..., 3:] += alpha
-        self._cover = np.maximum(self._cover, inside)
-
-    def cover(self) -> Array:
-        """What has been painted so far, [H, W] in 0..1."""
-        return self._cover
+        self.cover = np.maximum(self.cover, inside.astype(np.float32))
 
     def sprite(self) -> Sprite:
         size = (self.shape[1] // FINE, self.shape[0] // FINE)
         density = self.unit / FINE
         half = 0.5 / density
         return Sprite(
-            cv2.resize(self._colour, size, interpolation=cv2.INTER_AREA),
-            cv2.resize(self._cover, size, interpolation=cv2.INTER_AREA),
+            np.asarray(cv2.resize(self._colour, size, interpolation=cv2.INTER_AREA), np.float32),
+            np.asarray(cv2.resize(self.cover, size, interpolation=cv2.INTER_AREA), np.float32),
             (self._corner[0] + half, self._corner[1] + half),
             density,
         )

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float32]
+AnyArray = NDArray[np.floating]  # what arithmetic gives; these functions return float32 again
 LIGHT = np.array([-0.42, -0.55, 0.72], np.float32)  # towards the sun: upper left, above the water
 LIGHT /= np.linalg.norm(LIGHT)
 
@@ -27,21 +28,22 @@ def noise(rng: np.random.Generator, shape: tuple[int, int], wavelength: float, o
     return total / np.float32(0.75 * np.sqrt(power))  # cubic interpolation leaves about 0.75 of the deviation
 
 
-def smoothstep(low: float, high: float, x: Array) -> Array:
+def smoothstep(low: float, high: float, x: AnyArray) -> Array:
     """0 below `low`, 1 above `high`, smooth between; `low` may exceed `high`."""
     s = np.clip((x - low) / (high - low), 0, 1)
     return (s * s * (3 - 2 * s)).astype(np.float32)
 
 
-def mix(a: Array | tuple[float, ...], b: Array | tuple[float, ...], amount: Array) -> Array:
+def mix(a: AnyArray | tuple[float, ...], b: AnyArray | tuple[float, ...], amount: AnyArray) -> Array:
     """Colours a and b ([3] or [H, W, 3]) blended by amount [H, W]."""
     first, second = np.asarray(a, np.float32), np.asarray(b, np.float32)
-    return first + (second - first) * amount[..., None]
+    return first + (second - first) * amount.astype(np.float32)[..., None]
 
 
-def lit(height: Array, steepness: float = 1.0) -> tuple[Array, Array]:
-    """Diffuse light and highlight, both [H, W] in 0..1, of a height field in pixels."""
-    dy, dx = np.gradient(height * np.float32(steepness))
+def lit(height: AnyArray, softness: float, steepness: float = 1.0) -> tuple[Array, Array]:
+    """Diffuse light and highlight [H, W] in 0..1 of a height field [H, W] in pixels, blurred by `softness` first."""
+    rounded = np.asarray(cv2.GaussianBlur(height.astype(np.float32), (0, 0), softness), np.float32)
+    dy, dx = np.gradient(rounded * np.float32(steepness))
     length = np.sqrt(dx * dx + dy * dy + 1)
     half = LIGHT + np.array([0, 0, 1], np.float32)
     half /= np.linalg.norm(half)
@@ -82,7 +84,16 @@ def pebbles(rng: np.random.Generator, shape: tuple[int, int], unit: float) -> Ar
 
 
 STONES = np.array(
-    [(122, 116, 100), (98, 98, 90), (142, 128, 102), (84, 86, 84), (150, 140, 120), (112, 94, 74), (170, 162, 144), (92, 98, 80)],
+    [
+        (122, 116, 100),
+        (98, 98, 90),
+        (142, 128, 102),
+        (84, 86, 84),
+        (150, 140, 120),
+        (112, 94, 74),
+        (170, 162, 144),
+        (92, 98, 80),
+    ],
     np.float32,
 )
 
@@ -99,7 +110,7 @@ def _stones(rng: np.random.Generator, shape: tuple[int, int], size: float, unit:
     held = rng.random(len(seeds)) < share
     cover = smoothstep(-0.6, 0.6, depth) * held[owner]
     dome = np.sqrt(np.clip(depth, 0, 0.33 * size) * size * 0.3)
-    diffuse, highlight = lit(cv2.GaussianBlur(dome, (0, 0), max(size / 30, 0.4)), 1.1)
+    diffuse, highlight = lit(dome, max(size / 30, 0.4), 1.1)
     colour = STONES[rng.integers(len(STONES), size=len(seeds))] * rng.uniform(0.72, 1.12, (len(seeds), 1))
     grain = 1 + 0.10 * noise(rng, shape, size / 3, 4) + 0.05 * noise(rng, shape, 2 * unit, 1)
     body = colour[owner].astype(np.float32) * (grain * (0.35 + 0.85 * diffuse))[..., None] + 22 * highlight[..., None]

@@ -25,26 +25,31 @@ def shell(rng: np.random.Generator, unit: float) -> Sprite:
     canvas = Canvas((-92, -66, 80, 66), unit)
     x, y, px = canvas.x, canvas.y, canvas.unit
     tail = 4.5 * np.clip((x + 92) / 24, 0, 1) ** 0.7
-    canvas.paint(SKIN, smoothstep(-0.5, 0.5, (tail - np.abs(y)) * px) * (x < -60) * (x > -90))
+    canvas.paint(SKIN, canvas.within(tail - np.abs(y)) * (x < -60) * (x > -90))
     egg = 1 - 0.09 * x / SHELL[0]  # wider behind
     r = np.sqrt((x / SHELL[0]) ** 2 + (y / (SHELL[1] * egg)) ** 2)
     angle = np.arctan2(y, x)
     r = r / (1 + 0.008 * np.cos(25 * angle))
     scale = 0.5 * (SHELL[0] + SHELL[1])
-    inside = smoothstep(-0.5, 0.5, (1 - r) * scale * px)
+    inside = canvas.within((1 - r) * scale)
 
     owner, edge = _scutes(canvas, r, angle)
     edge = edge / px
     groove = smoothstep(1.5, 0.2, edge)
     dome = 40 * np.sqrt(np.clip(1.04 - np.minimum(r, 1.0) ** 2, 0, 1)) + 1.6 * np.clip(edge, 0, 4) ** 0.5
-    diffuse, highlight = lit(cv2.GaussianBlur((dome * px).astype(np.float32), (0, 0), 0.7 * px), 0.8)
+    diffuse, highlight = lit(dome * px, 0.7 * px, 0.8)
     tint = rng.normal(0, 1, owner.max() + 1).astype(np.float32)[owner]
     rings = 0.5 + 0.5 * np.sin(edge * 1.9 + tint + 0.6 * noise(rng, canvas.shape, 14 * px, 3))
     mottle = noise(rng, canvas.shape, 20 * px, 5)
-    tone = mix((58, 62, 36), (104, 92, 46), np.clip(0.35 + 0.22 * mottle + 0.12 * tint, 0, 1).astype(np.float32))
+    tone = mix((58, 62, 36), (104, 92, 46), np.clip(0.35 + 0.22 * mottle + 0.12 * tint, 0, 1))
     streak = _streaks(canvas, owner, rng)
     tone = mix(tone, (196, 170, 76), streak * smoothstep(1.0, 4.0, edge) * np.clip(0.62 + 0.25 * mottle, 0, 1))
-    shade = (0.34 + 0.85 * diffuse) * (1 - 0.10 * rings) * (1 - 0.62 * groove) * (1 + 0.03 * noise(rng, canvas.shape, 2 * px, 1))
+    shade = (
+        (0.34 + 0.85 * diffuse)
+        * (1 - 0.10 * rings)
+        * (1 - 0.62 * groove)
+        * (1 + 0.03 * noise(rng, canvas.shape, 2 * px, 1))
+    )
     colour = tone * shade[..., None] + (62 * highlight * (1 - groove))[..., None]
     canvas.paint(colour, inside)
     canvas.paint((176, 152, 70), smoothstep(0.965, 0.985, r) * inside, 0.45)
@@ -60,14 +65,13 @@ def head(rng: np.random.Generator, unit: float) -> tuple[Sprite, tuple[float, fl
     w = np.maximum(np.where(x < 92, neck, 0), skull)
     w = cv2.GaussianBlur(w.astype(np.float32), (0, 0), 1.2 * px)
     w = np.where(x > 106, skull, w)
-    inside = smoothstep(-0.5, 0.5, (w - np.abs(y)) * px)
+    inside = canvas.within(w - np.abs(y))
     across = y / np.maximum(w, 1)
-    dome = (w * np.sqrt(np.clip(1 - across**2, 0, 1)) * px).astype(np.float32)
-    diffuse, highlight = lit(cv2.GaussianBlur(dome, (0, 0), 0.8 * px), 0.7)
+    diffuse, highlight = lit(w * np.sqrt(np.clip(1 - across**2, 0, 1)) * px, 0.8 * px, 0.7)
     bands = np.cos(across * 9.5 + 0.35 * noise(rng, canvas.shape, 16 * px, 2))
-    tone = mix(SKIN, STRIPE, smoothstep(0.55, 0.9, bands.astype(np.float32)) * 0.8)
+    tone = mix(SKIN, STRIPE, smoothstep(0.55, 0.9, bands) * 0.8)
     for side in (-1, 1):
-        ear = np.sqrt(((x - 83) / 8.5) ** 2 + ((y - side * 10.5) / 3.2) ** 2).astype(np.float32)
+        ear = np.sqrt(((x - 83) / 8.5) ** 2 + ((y - side * 10.5) / 3.2) ** 2)
         tone = mix(tone, (190, 50, 28), smoothstep(1.1, 0.8, ear))
     grain = 1 + 0.05 * noise(rng, canvas.shape, 5 * px, 3)
     canvas.paint(tone * ((0.4 + 0.75 * diffuse) * grain)[..., None] + (55 * highlight)[..., None], inside)
@@ -100,12 +104,11 @@ def limb(rng: np.random.Generator, which: Limb, unit: float) -> Sprite:
     behind = np.maximum(-along, 0) * length
     w = w * np.sqrt(np.clip(1 - (behind / 8) ** 2, 0, 1))
     px = canvas.unit
-    inside = smoothstep(-0.5, 0.5, (w - np.abs(across)) * px)
+    inside = canvas.within(w - np.abs(across))
     round_ = np.clip(across / np.maximum(w, 1), -1, 1)
-    dome = (0.7 * w * np.sqrt(1 - round_**2) * px).astype(np.float32)
-    diffuse, highlight = lit(cv2.GaussianBlur(dome, (0, 0), 0.8 * px), 0.7)
+    diffuse, highlight = lit(0.7 * w * np.sqrt(1 - round_**2) * px, 0.8 * px, 0.7)
     wave = 0.5 * noise(rng, canvas.shape, 18 * px, 3)
-    bands = np.cos(round_ * 7 + wave).astype(np.float32)
+    bands = np.cos(round_ * 7 + wave)
     tone = mix(SKIN, STRIPE, smoothstep(0.62, 0.95, bands) * smoothstep(1.12, 0.9, along) * 0.75)
     wrinkle = 1 + 0.09 * noise(rng, canvas.shape, 6 * px, 4)
     canvas.paint(tone * ((0.38 + 0.75 * diffuse) * wrinkle)[..., None] + (40 * highlight)[..., None], inside)
@@ -136,4 +139,4 @@ def _streaks(canvas: Canvas, owner: Array, rng: np.random.Generator) -> Array:
     bend = noise(rng, canvas.shape, 22 * canvas.unit, 4)
     lines = np.cos(canvas.x * 0.62 + np.abs(canvas.y) * 0.10 + 1.5 * bend + owner * 2.4)
     fine = np.cos(canvas.x * 0.2 - canvas.y * 0.55 + 1.3 * bend + owner * 1.7)
-    return np.maximum(smoothstep(0.72, 0.97, lines.astype(np.float32)), 0.7 * smoothstep(0.86, 0.99, fine.astype(np.float32)))
+    return np.maximum(smoothstep(0.72, 0.97, lines), 0.7 * smoothstep(0.86, 0.99, fine))

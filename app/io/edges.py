@@ -10,8 +10,10 @@ from model.types import BoolArray
 
 IntArray = NDArray[np.int32]
 
-REACH = 3  # smoothing reaches this many pixels to either side of an edge
+REACH = 3  # anti-aliasing reaches this many pixels to either side of an edge; feathering further
+MANY = 16  # nobody paints more objects than this that are thin everywhere, but feathering makes hundreds
 MIN_STEP = 16  # between two ids closer than this, a mixture cannot be told from a thin object
+FRINGE = 10  # a grey value is the fringe of one close to it that covers so many times its pixels
 NO_ID = 1 << 20  # higher than any id
 BLOCK = np.ones((3, 3), np.uint8)
 
@@ -21,18 +23,21 @@ def thin_ids(values: IntArray) -> BoolArray:
     return _share_per_id(values, _core(values)) == 0
 
 
-def stray_ids(values: IntArray, thin: BoolArray, foreign: int) -> BoolArray:
+def stray_ids(values: IntArray, thin: BoolArray, foreign: int, grey: bool) -> BoolArray:
     """bool [H, W]: pixels of ids that smoothing made.
 
     values: int32 [H, W]; from `foreign` on they stand for colours that are no object's.
     thin:   `thin_ids(values)`.
+    grey:   the values are grey levels; then wide, almost flat rims count as smoothed too.
 
-    Evidence of smoothing is a thin foreign colour, or thin ids that lie nearly everywhere between a lower and a
-    higher solid id close by (a thin object on the background does not). Where there is evidence, ids that are
-    mostly seam are strays too: a mixture of two colours may hit a third object's, or fill a small block.
+    Evidence of smoothing is a thin foreign colour; very many thin grey levels; or thin ids that lie nearly everywhere
+    between a lower and a higher solid id close by (a thin object on the background does not). Where there is
+    evidence, ids that are mostly seam are strays too: a mixture may hit an object's colour, or fill a small block.
     """
     if (values >= foreign).any():
         evidence = thin & (values >= foreign)
+    elif grey and len(np.unique(values[thin])) > MANY:
+        evidence = thin
     else:
         window = np.ones((2 * REACH + 1, 2 * REACH + 1), np.uint8)
         plane = values.astype(np.float32)
@@ -43,7 +48,16 @@ def stray_ids(values: IntArray, thin: BoolArray, foreign: int) -> BoolArray:
     if not evidence.any():
         return evidence
     block = cv2.dilate(_core(values).astype(np.uint8), BLOCK) != 0
-    return _share_per_id(values, block) < 0.5
+    stray = _share_per_id(values, block) < 0.5
+    return stray | _fringe(values) if grey else stray
+
+
+def _fringe(values: IntArray) -> BoolArray:
+    """Pixels whose value is less than MIN_STEP away from one that covers at least FRINGE times as many pixels."""
+    ids, inverse, pixels = np.unique(values, return_inverse=True, return_counts=True)
+    close = np.abs(ids[:, None] - ids[None]) < MIN_STEP
+    fringe = (close & (pixels[None] >= FRINGE * pixels[:, None])).any(axis=1)
+    return np.asarray(fringe[inverse].reshape(values.shape))
 
 
 def _core(values: IntArray) -> BoolArray:

@@ -65,7 +65,7 @@ def read_labels(
     if thin.mean() > PICTURE_SHARE and len(np.unique(raw.values[thin])) > PICTURE_IDS:
         raise ValueError(f"{path}: looks like a picture, not a mask: give an indexed PNG that holds one id per object")
     values = raw.values
-    stray = stray_ids(values, thin, FOREIGN)
+    stray = stray_ids(values, thin, FOREIGN, grey=not raw.explicit)
     if stray.any():
         count, share = len(np.unique(values[stray])), f"{100 * stray.mean():.2g} %"
         if not clean:

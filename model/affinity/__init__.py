@@ -1,4 +1,4 @@
-"""Windowed affinity between one query frame and several reference frames (METHOD §1, eqs 1–3; §6 for speed)."""
+"""Windowed affinity between one query frame and several reference frames (eqs 1–3; docs/method.md, 4)."""
 
 from __future__ import annotations
 

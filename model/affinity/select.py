@@ -17,6 +17,7 @@ def largest(values: Tensor, k: int) -> Tensor:
     # Widen each value and write its position into the mantissa bits that this leaves free: positions then travel
     # with their values through numpy's vectorised sort, about five times as fast as topk on rows this short.
     n = values.shape[-1]
+    assert k <= n, f"{k} of {n} columns"
     narrow = values.dtype == torch.bfloat16 and n <= 1 << _INDEX_BITS[torch.float32]
     wide, integer = (torch.float32, torch.int32) if narrow else (torch.float64, torch.int64)
     packed = values.to(wide, copy=True, memory_format=torch.contiguous_format)
@@ -39,7 +40,8 @@ def largest_of_many(values: Tensor, k: int, levels: int) -> Tensor:
     """`largest` for long rows, with the same result up to ties.
 
     The k groups with the largest maxima hold the k largest values, whatever the grouping; so only those are
-    looked into. Groups are strided (every n/8-th column), which lets the maximum run vectorised over whole rows.
+    looked into. At least k groups must be left at the last level. Groups are strided (every n/8-th column), which
+    lets the maximum run vectorised over whole rows.
     """
     pyramid = [values]
     for _ in range(levels):

@@ -27,9 +27,10 @@ def squared_reach(dy: Tensor, dx: Tensor, window: str) -> Tensor:
 @lru_cache(maxsize=8)
 def hidden_cells(height: int, width: int, radius: int, window: str, device: torch.device) -> Tensor:
     """bool [h*w, h*w]: True where a query cell (row) does not see a reference cell (column)."""
-    y = torch.arange(height, device=device).repeat_interleave(width)
-    x = torch.arange(width, device=device).repeat(height)
-    return squared_reach(y[:, None] - y, x[:, None] - x, window) > radius**2
+    with torch.inference_mode(False):  # whoever asks first, the next may need it for a gradient
+        y = torch.arange(height, device=device).repeat_interleave(width)
+        x = torch.arange(width, device=device).repeat(height)
+        return squared_reach(y[:, None] - y, x[:, None] - x, window) > radius**2
 
 
 @dataclass(frozen=True, slots=True, eq=False)

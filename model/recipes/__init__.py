@@ -9,7 +9,7 @@ from model.encoder import EncoderConfig
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How an encoder is trained. METHOD's names; lengths in cells are at stride 4.
+    """How an encoder is trained. Lengths in cells are at stride 4.
 
     similarity:     "dot" = <q, k> / sqrt(C) (eq 1 with MAST's scale), "cosine" = cos(q, k) / temperature.
     radius:         window radius R of the training affinity, cells.

@@ -7,25 +7,28 @@ read with `weights_only=True`: opening a stranger's file runs none of its code.
 from __future__ import annotations
 
 import hashlib
-import os
-import pickle
+import io
 from pathlib import Path
 from typing import Any
 
 import torch
+
+from model.training.files import replacing
 
 PROGRAM = "mer-studio"
 WEIGHTS_FORMAT = 1
 
 
 def save_file(path: Path, content: dict[str, Any]) -> None:
-    """Write atomically: an interrupted or failed write leaves the old file as it was."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        torch.save({"program": PROGRAM, "format": WEIGHTS_FORMAT, **content}, partial)
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    """Write atomically: an interrupted or failed write leaves the old file as it was.
+
+    Equal content gives equal bytes. OSError, naming the file, if it cannot be written.
+    """
+    # By way of memory: torch writes its temporary name into the file, and hides the cause of a failed write.
+    data = io.BytesIO()
+    torch.save({"program": PROGRAM, "format": WEIGHTS_FORMAT, **content}, data)
+    with replacing(path) as partial:
+        partial.write_bytes(data.getbuffer())
 
 
 def load_file(path: Path) -> dict[str, Any]:
@@ -34,14 +37,17 @@ def load_file(path: Path) -> dict[str, Any]:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise ValueError(f"{path}: no such weights file") from None
-    except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError, ValueError, AttributeError) as error:
-        first_line = str(error).splitlines()[0] if str(error) else type(error).__name__
+    except OSError as error:
+        raise ValueError(f"{path}: cannot be read ({error.strerror or error}); check name and permissions") from None
+    except Exception as error:  # damaged bytes can trip the reader anywhere
+        first_line = (str(error).splitlines() or [type(error).__name__])[0]
         raise ValueError(f"{path}: not a readable weights file ({first_line[:120]}); train or copy it again") from None
     if not isinstance(content, dict) or content.get("program") != PROGRAM:
         raise ValueError(f"{path}: weights of another program; give a file that `mer train` wrote")
     if content.get("format") != WEIGHTS_FORMAT:
         raise ValueError(
-            f"{path}: weights format {content.get('format')}, this version reads {WEIGHTS_FORMAT}; update mer-studio or retrain"
+            f"{path}: weights format {content.get('format')}, this version reads {WEIGHTS_FORMAT}; "
+            "update mer-studio or train again"
         )
     return content
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -48,10 +49,12 @@ class Corpus:
 def load_corpus(folders: Iterable[Path], cache: Path, short_side: int = 256, workers: int = 2) -> Corpus:
     """Find (recursively), decode and cache everything under `folders`.
 
-    Videos need at least two frames. Folders of pictures count as photos. ValueError if nothing is usable.
+    Videos need at least two frames. Folders of pictures count as photos. ValueError if nothing is usable, OSError if
+    the cache cannot be written.
     """
     folders = list(folders)
-    sources = [source for folder in folders for source in _sources(Path(folder))]
+    # Folders may lie inside each other.
+    sources = {source.resolve(): source for folder in folders for source in _sources(folder)}
 
     def load(source: Path) -> Clip | str:
         try:
@@ -61,35 +64,38 @@ def load_corpus(folders: Iterable[Path], cache: Path, short_side: int = 256, wor
         return clip if clip.kind == "photos" or len(clip) > 1 else f"{source}: a single frame is no video"
 
     with ThreadPoolExecutor(workers) as pool:
-        loaded = list(pool.map(load, sources))
+        loaded = list(pool.map(load, sources.values()))
     clips = [c for c in loaded if isinstance(c, Clip)]
     skipped = tuple(c for c in loaded if isinstance(c, str))
     if not clips:
         names = ", ".join(str(f) for f in folders)
         reason = f" ({skipped[0]})" if skipped else ""
-        raise ValueError(f"no usable video or photo under {names}{reason}")
-    return Corpus(
-        tuple(c for c in clips if c.kind == "video"), tuple(c for c in clips if c.kind == "photos"), skipped
-    )
+        raise ValueError(f"no usable video or photo under {names}{reason}; name a folder that holds some")
+    return Corpus(tuple(c for c in clips if c.kind == "video"), tuple(c for c in clips if c.kind == "photos"), skipped)
 
 
 def _sources(folder: Path) -> list[Path]:
     if folder.is_file():
         return [folder]
     if not folder.is_dir():
-        raise ValueError(f"{folder}: no such folder")
+        raise ValueError(f"{folder}: no such folder; check the name")
     found = []
     for path in sorted([folder, *folder.rglob("*")]):
-        if path.is_dir() and any(p.suffix.lower() in PHOTO_SUFFIXES for p in path.iterdir()):
-            found.append(path)
+        if path.is_dir():
+            if any(p.suffix.lower() in PHOTO_SUFFIXES for p in path.iterdir()):
+                found.append(path)
         elif path.suffix.lower() in VIDEO_SUFFIXES:
             found.append(path)
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """views: uint8 [2, 3, S, S]; to_source: float32 [2, 2, 3], view pixel -> source pixel; photo: is it exact."""
+class Sample(NamedTuple):
+    """One pair of views; a batch has the same fields with a leading B.
+
+    views:     uint8 [2, 3, S, S] RGB.
+    to_source: float32 [2, 2, 3], affine maps from view pixels (x, y) to pixels of the source picture.
+    photo:     bool []: are both views of one photo, so that `to_source` gives their exact correspondence?
+    """
 
     views: Tensor
     to_source: Tensor
@@ -103,16 +109,13 @@ class PairDataset(Dataset[Sample]):
     odds growing with the square root of their length, so that long ones do not drown the rest.
     """
 
-    def __init__(self, corpus: Corpus, recipe: Recipe, seed: int, length: int) -> None:
-        self.corpus, self.recipe, self.seed, self.length = corpus, recipe, seed, length
+    def __init__(self, corpus: Corpus, recipe: Recipe, seed: int) -> None:
+        self.corpus, self.recipe, self.seed = corpus, recipe, seed
         share = recipe.photo_share if corpus.videos else 1.0
         self._photo_share = share if corpus.photos else 0.0
         weight = np.sqrt([len(c) for c in corpus.videos])
         self._odds = weight / weight.sum() if len(weight) else weight
         self._photo_counts = np.cumsum([len(c) for c in corpus.photos])
-
-    def __len__(self) -> int:
-        return self.length
 
     def __getitem__(self, index: int) -> Sample:
         rng = np.random.default_rng((self.seed, index))
@@ -196,12 +199,3 @@ def jitter(rng: np.random.Generator, image: UInt8Array) -> UInt8Array:
     if rng.random() < 0.3:
         x = cv2.GaussianBlur(x, (0, 0), rng.uniform(0.3, 1.2))
     return np.asarray(np.clip(x * 255, 0, 255).round(), np.uint8)
-
-
-def collate(samples: list[Sample]) -> Sample:
-    """A batch: the same fields with a leading B."""
-    return Sample(
-        torch.stack([s.views for s in samples]),
-        torch.stack([s.to_source for s in samples]),
-        torch.stack([s.photo for s in samples]),
-    )

@@ -12,61 +12,112 @@ import json
 import os
 import platform
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import torch
 
 from model.recipes import Recipe
 from model.training.checkpoint import file_hash
+from model.training.files import replacing
 
 
 class RunDirectory:
-    """Creates or reopens the folder. ValueError if it holds a run and `resume` was not asked for."""
+    """The files of a run; none is written before `start`.
 
-    def __init__(self, folder: Path, *, resume: bool, writes: bool) -> None:
+    ValueError if the folder holds a run already and `resume` is off, or cannot be written in.
+    """
+
+    def __init__(self, folder: Path, *, resume: bool) -> None:
         self.folder = folder
         self.checkpoint = folder / "checkpoint.pt"
         self.weights = folder / "encoder.pt"
         self.card = folder / "card.json"
-        self._metrics: TextIO | None = None
-        if not resume and self.card.exists():
+        self.metrics = folder / "metrics.jsonl"
+        if not resume and any(f.exists() for f in (self.card, self.checkpoint, self.weights)):
             raise ValueError(f"{folder}: holds a run already; resume it or choose another folder")
-        if writes:
-            folder.mkdir(parents=True, exist_ok=True)
-            self._metrics = open(folder / "metrics.jsonl", "a", buffering=1, encoding="utf-8")  # noqa: SIM115
+        existing = next(f for f in (folder, *folder.parents) if f.exists())
+        if not existing.is_dir() or not os.access(existing, os.W_OK):  # better said now than after hours of decoding
+            raise ValueError(f"{folder}: cannot be written in; check the permissions or choose another folder")
 
     def default_cache(self) -> Path:
         """Where decoded frames go when nobody says otherwise: beside the run, so that runs share it."""
         return self.folder.parent / "cache"
 
-    def log(self, line: dict[str, Any]) -> None:
-        assert self._metrics is not None
-        self._metrics.write(json.dumps(line) + "\n")
+    def start(self, step: int, recipe: Recipe, options: dict[str, Any], corpus: dict[str, Any], processes: int) -> None:
+        """Make the folder, write the card and forget the metrics after `step`, where an interrupted run goes on.
 
-    def write_card(self, recipe: Recipe, options: dict[str, Any], corpus: dict[str, Any], processes: int) -> None:
-        if self._metrics is None or self.card.exists():
-            return
-        card = {
+        A resumed run's card tells the options and the machine of its last part. ValueError if it learned from
+        another corpus; OSError if a file cannot be written.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        card = read_card(self.card) if self.card.exists() else {}
+        if card and card.get("corpus", {}).get("sha256") != corpus["sha256"]:
+            raise ValueError(f"{self.folder}: the run learned from other files; start a new one from its encoder.pt")
+        card |= {
             "recipe": recipe.as_dict(),
-            "options": json.loads(json.dumps(options, default=str)),
+            "options": options,
             "corpus": corpus,
             "processes": processes,
             "torch": torch.__version__,
             "python": platform.python_version(),
             "commit": _commit(),
         }
-        self._write(card)
+        _write_json(self.card, card)
+        lines = self.metrics.read_text(encoding="utf-8").splitlines(keepends=True) if self.metrics.exists() else []
+        with replacing(self.metrics) as partial:
+            partial.write_text("".join(line for line in lines if _step_of(line) <= step), encoding="utf-8")
 
-    def finish_card(self, steps: int, seconds: float, weights: Path) -> None:
-        card = json.loads(self.card.read_text(encoding="utf-8"))
-        card |= {"steps": steps, "seconds": round(seconds, 1), "weights_sha256": file_hash(weights)}
-        self._write(card)
+    def log(self, line: dict[str, Any]) -> None:
+        with open(self.metrics, "a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
 
-    def _write(self, card: dict[str, Any]) -> None:
-        partial = self.card.with_suffix(f".{os.getpid()}.partial")
-        partial.write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
-        os.replace(partial, self.card)
+    def finish(self, steps: int, seconds: float) -> None:
+        """Complete the card once the weights are written. Scores of earlier weights go."""
+        card = read_card(self.card)
+        digest = file_hash(self.weights)
+        if card.get("weights_sha256") != digest:
+            card.pop("scores", None)
+        card |= {"steps": steps, "seconds": round(seconds, 1), "weights_sha256": digest}
+        _write_json(self.card, card)
+
+
+def read_card(path: Path) -> dict[str, Any]:
+    """The run card of `path`. ValueError if it is none."""
+    try:
+        card = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ValueError(f"{path}: no such run card; `mer train` writes one into each run folder") from None
+    except ValueError:
+        card = None
+    if not isinstance(card, dict) or not isinstance(card.get("recipe"), dict):
+        raise ValueError(f"{path}: not a run card; give the card.json that `mer train` wrote")
+    return card
+
+
+def add_scores(card_path: Path, scores: Mapping[str, Any]) -> None:
+    """Note in a run card how its weights scored: by benchmark, such as {"davis-dev": {"J&F": 0.76}}.
+
+    Scores of other benchmarks stay. ValueError if `card_path` is no run card.
+    """
+    card = read_card(card_path)
+    card["scores"] = card.get("scores", {}) | dict(scores)
+    _write_json(card_path, card)
+
+
+def _write_json(path: Path, card: dict[str, Any]) -> None:
+    # A card travels with the weights: the names of files matter to others, the folders they lie in do not.
+    text = json.dumps(card, indent=1, default=lambda file: Path(file).name)
+    with replacing(path) as partial:
+        partial.write_text(text + "\n", encoding="utf-8")
+
+
+def _step_of(line: str) -> float:
+    try:
+        return float(json.loads(line)["step"])
+    except ValueError:  # half a line, where a run was killed
+        return float("inf")
 
 
 def _commit() -> str | None:

@@ -1,119 +1,51 @@
 """Training: from a corpus of raw video to an encoder, on one CPU, one GPU or several processes.
 
-Under `torchrun` every process takes its share of each global batch; the samples of a step depend on the seed and
-the step alone, so the number of processes and interruptions do not change what is seen.
+Under `torchrun` every process takes its share of each batch; the samples of a step depend on the seed and the step
+alone, and losses, gradients and batch statistics are those of the whole batch. So neither the number of processes nor
+interruptions change what is learned.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import cv2
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from model.colour import rgb_to_lab
 from model.device import bf16_is_fast, pick_device
-from model.encoder import Encoder
 from model.losses import drop_colour, pair_losses
-from model.recipes import Recipe, get_recipe
-from model.training.checkpoint import load_file, save_file
-from model.training.dataset import Corpus, PairDataset, Sample, collate, load_corpus
+from model.recipes import Recipe
+from model.training.dataset import PairDataset, Sample, load_corpus
 from model.training.distributed import World
+from model.training.options import TrainingOptions
 from model.training.run import RunDirectory
+from model.training.state import TrainingState, save_weights, update_average
 
-CHECKPOINT_EVERY = 100
+__all__ = ["TrainingOptions", "train"]
 
-
-@dataclass(frozen=True, slots=True)
-class TrainingOptions:
-    """One run of `mer train`.
-
-    steps, minutes: the budget; whichever is used up first ends the run, and the learning rate follows it.
-    weights:        start from this encoder instead of from scratch.
-    batch, crop:    override the recipe's.
-    workers:        processes that read samples ahead; 0 reads in the training process.
-    """
-
-    sources: tuple[Path, ...]
-    out: Path
-    recipe: str = "mast"
-    steps: int | None = None
-    minutes: float | None = None
-    batch: int | None = None
-    crop: int | None = None
-    seed: int = 0
-    device: str | None = None
-    precision: str = "auto"
-    weights: Path | None = None
-    resume: bool = False
-    workers: int = 2
-    cache: Path | None = None
-
-    def __post_init__(self) -> None:
-        if self.steps is None and self.minutes is None:
-            raise ValueError("a training run needs a budget: steps or minutes")
-        for name in ("steps", "minutes", "batch", "crop"):
-            value = getattr(self, name)
-            if value is not None and value <= 0:
-                raise ValueError(f"{name} cannot be {value}")
-        if self.precision not in ("auto", "fp32", "bf16"):
-            raise ValueError(f"precision is auto, fp32 or bf16, not {self.precision!r}")
-
-    def full_recipe(self) -> Recipe:
-        changes = {k: v for k, v in (("batch", self.batch), ("crop", self.crop)) if v is not None}
-        recipe = get_recipe(self.recipe, **changes)
-        if recipe.crop % 8:
-            raise ValueError(f"crop {recipe.crop} is not a multiple of 8")
-        return recipe
-
-
-@dataclass(slots=True)
-class _State:
-    """What a checkpoint holds. `elapsed` counts the seconds of all the run's parts."""
-
-    model: Encoder
-    average: Encoder
-    optimiser: torch.optim.Optimizer
-    step: int = 0
-    elapsed: float = 0.0
-
-    def save(self, path: Path, recipe: Recipe, options: TrainingOptions) -> None:
-        content = {
-            "recipe": recipe.as_dict(),
-            "seed": options.seed,
-            "step": self.step,
-            "elapsed": self.elapsed,
-            "model": self.model.state_dict(),
-            "average": self.average.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
-        }
-        save_file(path, content)
-
-    def load(self, path: Path, recipe: Recipe) -> None:
-        content = load_file(path)
-        if content.get("recipe") != recipe.as_dict():
-            raise ValueError(f"{path}: the run was started with another recipe; use --out with a new folder")
-        self.model.load_state_dict(content["model"])
-        self.average.load_state_dict(content["average"])
-        self.optimiser.load_state_dict(content["optimiser"])
-        self.step, self.elapsed = content["step"], content["elapsed"]
+_MAX_GRADIENT = 5.0  # longer gradients are shortened to this norm
 
 
 def train(options: TrainingOptions, report: Callable[[dict[str, Any]], None] | None = None) -> Path:
     """Run (or resume) a training run and return the path of its `encoder.pt`.
 
     report: called after every step with the metrics line, in the first process only.
-    ValueError for unusable options or folders; RuntimeError when the loss stops being a number (the last good
-    checkpoint stays). SIGTERM and SIGINT end the run after the current step with a checkpoint.
+    SIGTERM and SIGINT end the run after the current step with a checkpoint; a finished run is left as it is.
+    ValueError for unusable options, sources or folders, and when the loss stops being a number (the last good
+    checkpoint stays); OSError, naming the file, when one cannot be written.
     """
     recipe = options.full_recipe()
     world = World.join(pick_device(options.device))
@@ -125,132 +57,125 @@ def train(options: TrainingOptions, report: Callable[[dict[str, Any]], None] | N
 
 def _train(options: TrainingOptions, recipe: Recipe, world: World, report: Callable[[dict[str, Any]], None]) -> Path:
     if recipe.batch % world.size:
-        raise ValueError(f"a batch of {recipe.batch} does not divide over {world.size} processes")
-    run = RunDirectory(options.out, resume=options.resume, writes=world.first)
+        raise ValueError(f"a batch of {recipe.batch} does not divide over {world.size} processes; choose another")
+    run = RunDirectory(options.out, resume=options.resume)
+    torch.manual_seed(options.seed)
+    state = TrainingState.fresh(recipe, world.device, options.weights)
+    if options.resume and run.checkpoint.exists():
+        state.load(run.checkpoint, recipe, options.seed)
     with world.first_goes_ahead():  # it fills the cache, the others then find it full
         corpus = load_corpus(options.sources, options.cache or run.default_cache())
-    torch.manual_seed(options.seed)
-    state = _start(options, recipe, world)
-    if options.resume and run.checkpoint.exists():
-        state.load(run.checkpoint, recipe)
-    run.write_card(recipe, asdict(options), corpus.describe(), world.size)
+    if world.first:
+        run.start(state.step, recipe, asdict(options), corpus.describe(), world.size)
 
     bf16 = options.precision == "bf16" or (options.precision == "auto" and bf16_is_fast(world.device))
     model = world.wrap(state.model)
-    started = time.monotonic() - state.elapsed
+    batches = _batches(PairDataset(corpus, recipe, options.seed), options.workers, world, state.step)
+    first_step, started = state.step, time.monotonic() - state.elapsed
     with _stop_on_signal() as stopped:
-        for batch in _batches(corpus, recipe, options, world, state.step):
+        while True:
             begun = time.monotonic()
-            progress = world.agree(_progress(options, state.step, time.monotonic() - started))
-            if progress >= 1 or world.agree(float(stopped())) > 0:
+            progress, stop = world.agree(_progress(options, state.step, begun - started), float(stopped()))
+            if progress >= 1 or stop:
                 break
             rate = _learning_rate(recipe, state.step, progress)
-            losses = _step(model, state, batch, recipe, options.seed, rate, world.device, bf16)
+            losses = _step(model, state, next(batches), recipe, options.seed, rate, world, bf16)
             state.step += 1
             state.elapsed = time.monotonic() - started
-            line = {"step": state.step, "progress": round(progress, 5), "rate": rate, **losses}
-            line |= {"seconds": round(time.monotonic() - begun, 4), "elapsed": round(state.elapsed, 2)}
-            if not all(math.isfinite(v) for v in losses.values()):
-                raise RuntimeError(
-                    f"the loss is no longer a number at step {state.step}; the checkpoint of an earlier step is kept in {run.folder}"
+            if not all(map(math.isfinite, losses.values())):
+                raise ValueError(
+                    f"{run.folder}: the loss is no longer a number at step {state.step}; the last checkpoint is kept, "
+                    "resume it with precision fp32 or start again with another seed"
                 )
             if world.first:
+                line = {"step": state.step, "progress": round(progress, 5), "rate": rate, **losses}
+                line |= {"seconds": round(time.monotonic() - begun, 4), "elapsed": round(state.elapsed, 2)}
                 run.log(line)
+                if state.step % options.checkpoint_every == 0:
+                    state.save(run.checkpoint, recipe, options.seed)
                 report(line)
-                if state.step % CHECKPOINT_EVERY == 0:
-                    state.save(run.checkpoint, recipe, options)
-    if world.first:
-        state.save(run.checkpoint, recipe, options)
+    if world.first and (state.step > first_step or not run.weights.exists()):
+        state.save(run.checkpoint, recipe, options.seed)
         save_weights(run.weights, state.average, recipe)
-        run.finish_card(state.step, state.elapsed, run.weights)
+        run.finish(state.step, state.elapsed)
     world.wait()
     return run.weights
 
 
-def save_weights(path: Path, encoder: Encoder, recipe: Recipe) -> None:
-    """The encoder alone, in half precision, with the recipe that trained it."""
-    tensors = {k: v.half() if v.is_floating_point() else v for k, v in encoder.state_dict().items()}
-    save_file(path, {"recipe": recipe.as_dict(), "state_dict": tensors})
+def sample_numbers(first_step: int, batch: int, rank: int, size: int) -> Iterator[list[int]]:
+    """Step by step the numbers of this process's samples: together those of all processes are one batch, in order."""
+    share = batch // size
+    for step in itertools.count(first_step):
+        begin = step * batch + rank * share
+        yield list(range(begin, begin + share))
 
 
-def _start(options: TrainingOptions, recipe: Recipe, world: World) -> _State:
-    model, average = Encoder(recipe.encoder), Encoder(recipe.encoder)
-    if options.weights is not None:
-        model.load_state_dict(load_file(options.weights)["state_dict"])
-    average.load_state_dict(model.state_dict())
-    average.requires_grad_(False)
-    for encoder in (model, average):
-        encoder.to(world.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return _State(model, average, torch.optim.Adam(model.parameters(), recipe.learning_rate))
-
-
-def _batches(
-    corpus: Corpus, recipe: Recipe, options: TrainingOptions, world: World, first_step: int
-) -> Iterator[Sample]:
-    length = (options.steps or 10_000_000) * recipe.batch
-    data = PairDataset(corpus, recipe, options.seed, length)
-    share = recipe.batch // world.size
-
-    class Order:
-        """Sample numbers of this process, batch by batch, from the step to go on at."""
-
-        def __iter__(self) -> Iterator[list[int]]:
-            for step in range(first_step, length // recipe.batch):
-                begin = step * recipe.batch + world.rank * share
-                yield list(range(begin, begin + share))
-
+def _batches(data: PairDataset, workers: int, world: World, first_step: int) -> Iterator[Sample]:
     loader = DataLoader(
         data,
-        batch_sampler=Order(),  # type: ignore[arg-type]
-        num_workers=options.workers,
-        collate_fn=collate,
+        batch_sampler=sample_numbers(first_step, data.recipe.batch, world.rank, world.size),
+        num_workers=workers,
         pin_memory=world.device.type == "cuda",
-        prefetch_factor=4 if options.workers else None,
-        multiprocessing_context="spawn" if options.workers else None,
+        prefetch_factor=4 if workers else None,
+        multiprocessing_context="spawn" if workers else None,
+        worker_init_fn=_prepare_worker,
     )
     yield from loader
 
 
+def _prepare_worker(number: int) -> None:
+    # Ctrl+C and torchrun signal the whole group, but the training process wants its step finished; it ends us.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    cv2.setNumThreads(1)
+
+
 def _step(
     model: nn.Module,
-    state: _State,
+    state: TrainingState,
     batch: Sample,
     recipe: Recipe,
     seed: int,
     rate: float,
-    device: torch.device,
+    world: World,
     bf16: bool,
 ) -> dict[str, float]:
-    """One optimiser step; returns the named losses."""
-    batch = Sample(*(t.to(device, non_blocking=True) for t in (batch.views, batch.to_source, batch.photo)))
+    """One optimiser step; returns the losses by name and the norm of the gradient, all of the whole batch.
+
+    Weights stay as they are if one of these is not finite.
+    """
+    batch = Sample(*(t.to(world.device, non_blocking=True) for t in batch))
     lab = rgb_to_lab(batch.views)
     channel = 1 + int(torch.randint(2, (), generator=torch.Generator().manual_seed(seed * 1_000_003 + state.step)))
     frames = drop_colour(lab.flatten(0, 1), channel).contiguous(memory_format=torch.channels_last)
     model.train()
-    with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
-        features = model(frames).unflatten(0, lab.shape[:2])
-    losses = pair_losses(features.float(), lab, channel, batch.to_source, batch.photo, recipe)
+    with torch.autocast(world.device.type, torch.bfloat16, enabled=bf16):
+        features = model(frames)
+    features = features.float().unflatten(0, lab.shape[:2])
+    terms = pair_losses(features, world.previous(features), lab, channel, batch.to_source, batch.photo, recipe)
+    total, losses = _whole_batch(terms, recipe, world)
     state.optimiser.zero_grad(set_to_none=True)
-    losses["total"].backward()  # type: ignore[no-untyped-call]
+    (total * world.size).backward()  # type: ignore[no-untyped-call]  # processes average gradients, losses add up
     for group in state.optimiser.param_groups:
         group["lr"] = rate
-    values = {name: float(value.detach()) for name, value in losses.items()}
-    if all(map(math.isfinite, values.values())):  # a broken step must not reach the weights
-        nn.utils.clip_grad_norm_(state.model.parameters(), 5.0)
+    losses["gradient"] = float(nn.utils.clip_grad_norm_(state.model.parameters(), _MAX_GRADIENT))
+    if all(map(math.isfinite, losses.values())):  # a broken step must not reach the weights
         state.optimiser.step()
         update_average(state.average, state.model, state.step)
-    return values
+    return losses
 
 
-@torch.no_grad()
-def update_average(average: nn.Module, model: nn.Module, step: int, limit: float = 0.999) -> None:
-    """Exponential moving average of weights and BN statistics; short runs start with a shorter memory."""
-    decay = min(limit, (1 + step) / (10 + step))
-    for old, new in zip(average.state_dict().values(), model.state_dict().values(), strict=True):
-        if old.is_floating_point():
-            old.lerp_(new, 1 - decay)
-        else:
-            old.copy_(new)
+def _whole_batch(terms: dict[str, Tensor], recipe: Recipe, world: World) -> tuple[Tensor, dict[str, float]]:
+    """This process's share of the total loss, with its gradient, and the losses of the whole batch by name.
+
+    A term is the mean over the samples of all processes that it applies to, however these are shared out.
+    """
+    counts = world.sum(torch.tensor([len(losses) for losses in terms.values()], device=world.device)).tolist()
+    means = {name: terms[name].sum() / max(count, 1) for name, count in zip(terms, counts, strict=True)}
+    total = torch.stack([getattr(recipe, name) * mean for name, mean in means.items()]).sum()
+    values = world.sum(torch.stack([total, *means.values()])).tolist()
+    named = zip(("total", *means), values, (1, *counts), strict=True)
+    return total, {name: value for name, value, count in named if count}
 
 
 def _progress(options: TrainingOptions, step: int, elapsed: float) -> float:
@@ -277,11 +202,9 @@ def _stop_on_signal() -> Iterator[Callable[[], bool]]:
         if seen.count(signal.SIGINT) > 1:
             raise KeyboardInterrupt
 
-    try:
-        old = {s: signal.signal(s, note) for s in (signal.SIGTERM, signal.SIGINT)}
-    except ValueError:  # not the main thread: whoever started it stops it in another way
-        yield lambda: False
-        return
+    # Other threads get no signals: whoever started one stops it in another way.
+    main = threading.current_thread() is threading.main_thread()
+    old = {s: signal.signal(s, note) for s in (signal.SIGTERM, signal.SIGINT)} if main else {}
     try:
         yield lambda: bool(seen)
     finally:

@@ -81,13 +81,15 @@ class _Picture:
 
 
 class _FileReader(Reader):
+    _frames: Iterator[tuple[int, VideoFrame | None]]  # from the decoder, each with its place in the video
+    _frame: VideoFrame | None  # the one taken last
+    _place: int
+
     def __init__(self, path: Path, index: Index, picture: _Picture) -> None:
         self._path = path
         self._index = index
         self._picture = picture
         self._reformatter = VideoReformatter()
-        self._place = -1  # where the frame taken last from the decoder stands
-        self._frame: VideoFrame | None = None
         self._open()
 
     def entry(self, index: int) -> int:
@@ -97,22 +99,28 @@ class _FileReader(Reader):
     def read(self, index: int) -> UInt8Array | None:
         if index < self.position or self.entry(index) > self.position:
             self._seek(index)
-        while self._place < index:
-            try:
-                self._place, self._frame = next(self._frames, (len(self._index.times), None))
-            except _LostError:
-                self._open()
+        while not self._decode_to(index):
+            self._index.duds.add(self._key)
+            self._seek(index)
         self.position = index + 1
         if self._place > index or self._frame is None:
             return None
         return self._picture.rgb(self._frame, self._reformatter)
 
     def close(self) -> None:
+        self._frames, self._frame = iter(()), None  # they hold the decoder, its threads and pictures
         self._container.close()
 
-    def _open(self) -> None:
-        self._container, self._stream = open_stream(self._path)
-        self._start(0, 0, packets(self._container, self._stream))
+    def _decode_to(self, index: int) -> bool:
+        """Decode until a frame is reached or passed. False where it is passed although nothing came before it."""
+        while self._place < index:
+            try:
+                self._place, self._frame = next(self._frames, (len(self._index.times), None))
+            except _LostError:
+                self.close()
+                self._open()
+            self._sound |= self._entry <= self._place <= index
+        return self._sound
 
     def _seek(self, index: int) -> None:
         k = self._index.key_before(index)
@@ -125,18 +133,24 @@ class _FileReader(Reader):
             landed = next(source)
             ordinal = self._index.packet_at(landed.pos if landed else None)
             if ordinal <= self._index.keys[k]:
-                self._start(int(self._index.entries[k]), ordinal, self._known(chain([landed], source), ordinal))
+                self._start(k, ordinal, self._known(chain([landed], source), ordinal))
                 return
-        self._container.close()
+        self.close()
         self._open()
 
-    def _start(self, position: int, ordinal: int, source: Iterable[Packet[VideoStream] | None]) -> None:
-        """Decode from a packet on; frame `position` is the first that will come out whole."""
-        self.position = position
+    def _open(self) -> None:
+        self._container, self._stream = open_stream(self._path)
+        self._start(-1, 0, packets(self._container, self._stream))
+
+    def _start(self, key: int, first: int, source: Iterable[Packet[VideoStream] | None]) -> None:
+        """Decode from packet `first` on, aiming at one of the index's keys, or at the start of the file (-1)."""
+        self._key = key
+        self._entry = self.position = int(self._index.entries[key]) if key >= 0 else 0
+        self._sound = key < 0  # whether the frames that come from there can be relied on
         self._place, self._frame = -1, None
-        self._frames: Iterator[tuple[int, VideoFrame | None]] = (
+        self._frames = (
             (int(self._index.frame[packet]), picture)
-            for packet, picture in decode(self._stream, source, ordinal)
+            for packet, picture in decode(self._stream, source, first)
             if packet < len(self._index.frame)  # a file may grow
         )
 

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import cast
 
 import av
 import numpy as np
@@ -44,6 +43,7 @@ class Index:
     entries:   int64 [K], for each of them, the frame from which on all come out whole.
     rate:      declared frames per second, 0 where unknown.
     notes:     see VideoSource.
+    duds:      keys that proved of no use: the decoder leaves out what follows them (damage, gradual refresh).
     """
 
     frame: Ints
@@ -54,10 +54,14 @@ class Index:
     entries: Ints
     rate: float
     notes: tuple[str, ...]
+    duds: set[int] = field(default_factory=set)
 
     def key_before(self, frame: int) -> int:
-        """The last of the K keys from which a frame can be reached, or -1."""
-        return int(np.searchsorted(self.entries, frame, "right")) - 1
+        """The last of the K keys from which a frame can be reached, or -1: only from the start of the file."""
+        k = int(np.searchsorted(self.entries, frame, "right")) - 1
+        while k in self.duds:
+            k -= 1
+        return k
 
     def packet_at(self, position: int | None) -> int:
         """The packet at a byte position, or P."""
@@ -110,7 +114,7 @@ def build_index(path: Path) -> tuple[Index, VideoFrame]:
         if not _distinct(dts):
             ticks, time_base = np.arange(len(found.dts)), 1 / (rate or NOMINAL_FPS)
     if order[:PROBED].tolist() != [packet for packet, _ in head]:  # also: single fields, packets without a picture
-        order = np.array([packet for packet, _ in _decode_file(path)], np.int64)
+        order = np.array(list(dict.fromkeys(packet for packet, _ in _decode_file(path))), np.int64)
     seconds = np.sort(ticks[order]) * time_base
     end = (ticks + found.duration)[order].max() * time_base
     times = seconds - seconds[0]
@@ -154,7 +158,6 @@ def open_stream(path: Path) -> tuple[InputContainer, VideoStream]:
         container.close()
         raise
     stream.thread_type = ThreadType.AUTO
-    stream.codec_context.copy_opaque = True  # see `decode`
     stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
     return container, stream
 
@@ -169,8 +172,8 @@ def packets(container: InputContainer, stream: VideoStream) -> Iterator[Packet[V
                 if not packet.is_corrupt:  # a damaged one that nothing follows is where the file was cut off
                     yield from held
                     held.clear()
-    except av.FFmpegError:
-        pass  # damage that FFmpeg cannot pass: the file ends here
+    except (av.FFmpegError, IndexError):  # damage that FFmpeg cannot pass, or streams that PyAV did not expect
+        pass
     yield None
 
 
@@ -179,17 +182,17 @@ def decode(
 ) -> Iterator[tuple[int, VideoFrame]]:
     """Pairs of packet ordinal and frame, in presentation order. Packets that cannot be decoded give nothing.
 
-    first: the ordinal of the first packet in `source`.
+    first: the ordinal of the first packet in `source`. The ordinals travel as pts, which every decoder hands on.
+    (Packet.opaque would seem the place, but PyAV frees it under the GIL from decoding threads: closing deadlocks.)
     """
     for ordinal, packet in enumerate(source, first):
         if packet is not None:
-            packet.opaque = (ordinal,)  # PyAV needs an object of its own for each packet
+            packet.pts = ordinal
         try:
             frames = stream.decode(packet)
         except av.FFmpegError:
             continue
-        for frame in frames:
-            yield cast(tuple[int], frame.opaque)[0], frame
+        yield from ((frame.pts, frame) for frame in frames if frame.pts is not None)
 
 
 def _decode_file(path: Path) -> Iterator[tuple[int, VideoFrame]]:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from cv2.utils import logging
 
 from model.types import UInt8Array
 from model.video.source import CACHE_BYTES, NOMINAL_FPS, Reader, VideoSource, check_size, cut_note, frame_rate
@@ -87,7 +88,12 @@ class _OpenCVReader(Reader):
 
 
 def _open(path: Path) -> cv2.VideoCapture:
-    capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
+    level = logging.getLogLevel()
+    logging.setLogLevel(logging.LOG_LEVEL_SILENT)
+    try:
+        capture = cv2.VideoCapture(str(path.absolute()), cv2.CAP_FFMPEG)
+    finally:
+        logging.setLogLevel(level)
     if not capture.isOpened():
         raise ValueError(
             f"{path} cannot be read as a video: it is cut off or of another kind; use another copy or convert it to mp4"

@@ -9,9 +9,8 @@ import sys
 import numpy as np
 import pytest
 from PIL import Image
-from typer.testing import CliRunner
 
-from app.evaluate_cli import evaluate
+from app.__main__ import run
 from model.evaluation.davis import evaluate_davis, score_folder
 from model.evaluation.layout import find_sequences, read_mask, write_mask
 from model.evaluation.measures import boundary_accuracy, region_similarity
@@ -270,8 +269,15 @@ def test_files_that_are_no_masks(tmp_path):
 # --- the command -------------------------------------------------------------------------------------------------
 
 
-def run(*arguments):
-    return CliRunner().invoke(evaluate, [str(a) for a in arguments])
+@pytest.fixture
+def mer(capsys):
+    """Runs `mer evaluate davis …`: exit code, output, errors."""
+
+    def call(*arguments):
+        code = run(["evaluate", "davis", *map(str, arguments)])
+        return code, *capsys.readouterr()
+
+    return call
 
 
 @pytest.fixture
@@ -285,22 +291,31 @@ def spoilt(root, tmp_path):
     return tmp_path / "saved"
 
 
-def test_command_prints_a_table_and_writes_json(root, spoilt, tmp_path):
-    done = run("davis", root, "--score", spoilt, "--json", tmp_path / "scores.json")
-    assert done.exit_code == 0, done.stderr
+def test_command_prints_a_table_and_writes_json(root, spoilt, tmp_path, mer):
+    code, output, errors = mer(root, "--score", spoilt, "--json", tmp_path / "scores.json")
+    assert code == 0, errors
     for word in ("sequence", "J-recall", "one", "two", "mean", "66.7"):
-        assert word in done.stdout
+        assert word in output
     scores = json.loads((tmp_path / "scores.json").read_text())
     assert scores["mean"]["J&F"] == pytest.approx(2 / 3)
 
 
-def test_command_prints_json_alone(root, spoilt):
-    done = run("davis", root, "--score", spoilt, "--sequences", "two", "--json", "-")
-    assert done.exit_code == 0, done.stderr
-    assert list(json.loads(done.stdout)["sequences"]) == ["two"]
+def test_command_prints_json_alone(root, spoilt, mer):
+    code, output, errors = mer(root, "--score", spoilt, "--sequences", "two", "--json", "-")
+    assert code == 0, errors
+    assert list(json.loads(output)["sequences"]) == ["two"]
 
 
-def test_command_runs_a_propagator_with_its_options(root, tmp_path, monkeypatch):
+def test_command_names_objects_that_are_not_scored(tmp_path, mer):
+    masks = truth_masks([1])
+    masks[3:, 30:40, 30:40] = 2
+    save_sequence(tmp_path, "late", masks)
+    code, output, _ = mer(tmp_path, "--score", tmp_path / "Annotations/480p")
+    assert code == 0
+    assert "late: object 2 is not in the first frame and not scored" in output
+
+
+def test_command_runs_a_propagator_with_its_options(root, tmp_path, monkeypatch, mer):
     asked = {}
 
     def propagator(weights, device):
@@ -308,15 +323,16 @@ def test_command_runs_a_propagator_with_its_options(root, tmp_path, monkeypatch)
         return first_mask_only, {"name": "fake", "sha256": "0", "recipe": "none"}
 
     monkeypatch.setattr("app.evaluate_cli._propagator", propagator)
-    done = run(
-        *("davis", root, "--weights", "lab", "--device", "cpu", "--size", 0, "--radius", 7, "--top-k", 3),
-        *("--temperature", 0.1, "--labels", "hard", "--short-term", "1, 2", "--results", tmp_path / "masks"),
-        *("--json", "-"),
+    code, output, errors = mer(
+        *(root, "--weights", "lab", "--device", "cpu", "--size", 0, "--radius", 7, "--top-k", 3),
+        *("--temperature", 0.1, "--hard", "--long-term", "", "--short-term", "1, 2"),
+        *("--results", tmp_path / "masks", "--json", "-"),
     )
-    assert done.exit_code == 0, done.stderr
-    report = json.loads(done.stdout)
+    assert code == 0, errors
+    report = json.loads(output)
     assert asked == {"weights": "lab", "device": "cpu"}
-    expected = {"short_side": None, "radius": 7, "top_k": 3, "temperature": 0.1, "labels": "hard", "short_term": [1, 2]}
+    expected = {"short_side": None, "radius": 7, "top_k": 3, "temperature": 0.1, "labels": "hard"}
+    expected |= {"long_term": [], "short_term": [1, 2]}
     assert expected.items() <= report["options"].items()
     assert report["weights"]["name"] == "fake"
     assert len(list((tmp_path / "masks/two").iterdir())) == FRAMES
@@ -329,15 +345,26 @@ def test_command_runs_a_propagator_with_its_options(root, tmp_path, monkeypatch)
         (["--score", "nowhere", "--sequences", "x"], "'x'"),
         (["--score", "nowhere", "--json", "no/such/scores.json"], "--json"),
         (["--short-term", "1,b"], "--short-term"),
-        (["--labels", "medium"], "labels"),
+        (["--window", "oval"], "window"),
+        (["--weights", "no-such-file.pt"], "no-such-file.pt"),
     ],
 )
-def test_command_refuses_in_one_line(root, arguments, words):
-    done = run("davis", root, *arguments)
-    assert done.exit_code == 2
-    assert words in done.stderr
-    assert done.stdout == ""
-    assert len(done.stderr.strip().splitlines()) == 1
+def test_command_refuses_in_one_line(root, arguments, words, mer):
+    code, output, errors = mer(root, *arguments)
+    assert code == 2
+    assert words in errors
+    assert output == ""
+    assert len(errors.strip().splitlines()) == 1
+
+
+def test_command_with_the_real_propagator(tmp_path, mer):
+    """The squares are of one colour, so raw colours carry them nearly whole."""
+    save_sequence(tmp_path, "two", truth_masks([1, 2]))
+    code, output, errors = mer(tmp_path, "--weights", "lab", "--device", "cpu", "--json", "-")
+    assert code == 0, errors
+    report = json.loads(output)
+    assert 0.6 < report["mean"]["J"] <= 1
+    assert report["weights"]["name"] == "lab"
 
 
 def test_the_command_line_starts_without_torch():

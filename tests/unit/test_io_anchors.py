@@ -59,7 +59,11 @@ def test_two_tables_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("what", ["mask", "folder", "points"])
 def test_labels_beyond_the_video_are_refused(tmp_path: Path, what: str) -> None:
     mask(tmp_path / "masks/00010.png")
-    path = {"mask": tmp_path / "masks/00010.png", "folder": tmp_path / "masks", "points": points(tmp_path / "p.csv", 10)}
+    path = {
+        "mask": tmp_path / "masks/00010.png",
+        "folder": tmp_path / "masks",
+        "points": points(tmp_path / "p.csv", 10),
+    }
     with pytest.raises(ValueError, match=r"labels frame 10, but the video has frames 0\.\.9"):
         read_anchors([path[what]], SIZE, 10, frame=10)
 

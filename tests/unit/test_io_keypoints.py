@@ -12,8 +12,12 @@ from hypothesis import strategies as st
 from app.io.keypoints_csv import read_keypoints, write_keypoints
 from model.types import KeypointSet
 
-NAMES = st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\x00", categories=("L", "N", "P")), min_size=1),
-                 min_size=1, max_size=4, unique=True)
+NAMES = st.lists(
+    st.text(st.characters(codec="utf-8", exclude_characters="\x00", categories=("L", "N", "P")), min_size=1),
+    min_size=1,
+    max_size=4,
+    unique=True,
+)
 
 
 def table(folder: Path, text: str) -> Path:

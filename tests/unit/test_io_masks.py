@@ -186,6 +186,20 @@ def test_real_smoothing_leaves_one_object(tmp_path: Path, data_root: Path, how: 
     assert ((labels.ids > 0) & truth).sum() / ((labels.ids > 0) | truth).sum() > 0.97
 
 
+@pytest.mark.parametrize("sigma", [0.7, 1.5, 3, 6])
+@pytest.mark.parametrize("corner", [False, True])
+def test_blurred_masks_are_told_and_cleaned(tmp_path: Path, sigma: float, corner: bool) -> None:
+    """A rectangle, in the middle or cut by the frame: its straight edges blur into long even lines."""
+    grey = np.zeros((240, 320), np.uint8)
+    grey[0 if corner else 60 : 150, 0 if corner else 80 : 200] = 255
+    path = save(tmp_path / "m.png", cv2.GaussianBlur(grey, (0, 0), sigma))
+    with pytest.raises(ValueError, match="stray ids cover"):
+        read_labels(path)
+    labels, _ = read_labels(path, clean=True)
+    assert labels.objects == (1,)
+    assert ((labels.ids > 0) & (grey > 0)).sum() / ((labels.ids > 0) | (grey > 0)).sum() > 0.9
+
+
 def test_the_count_of_stray_ids_is_right(tmp_path: Path) -> None:
     image = disc(True)
     strays = len(np.unique(image)) - 2

@@ -51,9 +51,7 @@ def test_the_file_is_what_players_expect(tmp_path: Path) -> None:
 
 def test_an_odd_size_is_padded_by_its_edge(tmp_path: Path) -> None:
     video = write(tmp_path / "o.mp4", 63, 95)
-    assert video.notes == (
-        "o.mp4 is 96x64, not 95x63: H.264 needs even sizes, so the last row or column is repeated",
-    )
+    assert video.notes == ("o.mp4 is 96x64, not 95x63: H.264 needs even sizes, so the last row or column is repeated",)
     with open_video(tmp_path / "o.mp4") as source:
         image = source[0].image.astype(int)
         assert image.shape == (64, 96, 3)
@@ -78,8 +76,9 @@ def test_a_failure_leaves_the_old_video_and_no_other_file(tmp_path: Path) -> Non
 
 
 def test_a_frame_of_another_size_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"o\.mp4: a \[32, 96, 3\] frame"), VideoWriter(
-        tmp_path / "o.mp4", (64, 96), 25
-    ) as video:
+    with (
+        pytest.raises(ValueError, match=r"o\.mp4: a \[32, 96, 3\] frame"),
+        VideoWriter(tmp_path / "o.mp4", (64, 96), 25) as video,
+    ):
         video.write(picture(0, 32), 0.0)
     assert list(tmp_path.iterdir()) == []

@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 from scipy.io import savemat
-from typer.testing import CliRunner
 
-from app.evaluate_cli import evaluate
+from app.__main__ import run
 from model.evaluation.keypoint_sets import JHMDB_JOINTS, read_badja, read_jhmdb
 from model.evaluation.keypoints import KeypointSequence, correct_points, evaluate_keypoints
 from model.evaluation.layout import write_mask
@@ -267,23 +266,30 @@ def still_points(monkeypatch):
     monkeypatch.setattr("app.evaluate_cli._propagator", lambda weights, device: (propagate, provenance))
 
 
-def run(*arguments):
-    return CliRunner().invoke(evaluate, ["keypoints", *(str(a) for a in arguments)])
+@pytest.fixture
+def mer(capsys):
+    """Runs `mer evaluate keypoints …`: exit code, output, errors."""
+
+    def call(*arguments):
+        code = run(["evaluate", "keypoints", *map(str, arguments)])
+        return code, *capsys.readouterr()
+
+    return call
 
 
-def test_command_on_both_benchmarks(jhmdb, badja, still_points, tmp_path):
-    done = run(jhmdb, "--json", tmp_path / "scores.json")
-    assert done.exit_code == 0, done.stderr
+def test_command_on_both_benchmarks(jhmdb, badja, still_points, tmp_path, mer):
+    code, output, errors = mer(jhmdb, "--json", tmp_path / "scores.json")
+    assert code == 0, errors
     for word in ("clap/second", "mean", "PCK@0.1", "33.3", "66.7"):
-        assert word in done.stdout
+        assert word in output
     assert json.loads((tmp_path / "scores.json").read_text())["mean"]["PCK@0.1"] == pytest.approx(1 / 3)
-    done = run(badja[0], "--davis", badja[1], "--json", "-")
-    assert done.exit_code == 0, done.stderr
-    assert json.loads(done.stdout)["sequences"]["yak"]["PCK@0.2"] == 0.5
+    code, output, errors = mer(badja[0], "--davis", badja[1], "--json", "-")
+    assert code == 0, errors
+    assert json.loads(output)["sequences"]["yak"]["PCK@0.2"] == 0.5
 
 
-def test_command_refuses_in_one_line(badja, still_points, tmp_path):
+def test_command_refuses_in_one_line(badja, still_points, tmp_path, mer):
     for arguments, words in (((badja[0],), "--davis"), ((tmp_path,), "joint_positions")):
-        done = run(*arguments)
-        assert done.exit_code == 2
-        assert words in done.stderr and len(done.stderr.strip().splitlines()) == 1
+        code, output, errors = mer(*arguments)
+        assert (code, output) == (2, "")
+        assert words in errors and len(errors.strip().splitlines()) == 1

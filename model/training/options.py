@@ -1,0 +1,60 @@
+"""What one run of `mer train` is told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from model.recipes import Recipe, get_recipe
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingOptions:
+    """One run of `mer train`. ValueError for options that cannot work.
+
+    steps, minutes:   the budget; whichever is used up first ends the run, and the learning rate follows it.
+    weights:          start from this encoder instead of from scratch.
+    batch, crop:      override the recipe's.
+    workers:          processes that read samples ahead; 0 reads in the training process.
+    checkpoint_every: steps between two checkpoints: no more are lost when the run is killed.
+    """
+
+    sources: tuple[Path, ...]
+    out: Path
+    recipe: str = "mast"
+    steps: int | None = None
+    minutes: float | None = None
+    batch: int | None = None
+    crop: int | None = None
+    seed: int = 0
+    device: str | None = None
+    precision: str = "auto"
+    weights: Path | None = None
+    resume: bool = False
+    workers: int = 2
+    cache: Path | None = None
+    checkpoint_every: int = 100
+
+    def __post_init__(self) -> None:
+        if self.steps is None and self.minutes is None:
+            raise ValueError("a training run needs a budget: steps or minutes")
+        for name in ("steps", "minutes", "batch", "crop", "checkpoint_every"):
+            value = getattr(self, name)
+            if value is not None and value <= 0:
+                raise ValueError(f"{name} cannot be {value}; it is above 0")
+        if self.workers < 0:
+            raise ValueError(f"workers cannot be {self.workers}; 0 reads in the training process")
+        if not 0 <= self.seed < 2**32:
+            raise ValueError(f"seed cannot be {self.seed}; it is between 0 and {2**32 - 1}")
+        if self.precision not in ("auto", "fp32", "bf16"):
+            raise ValueError(f"precision is auto, fp32 or bf16, not {self.precision!r}")
+
+    def full_recipe(self) -> Recipe:
+        """The recipe with what these options override."""
+        changes = {k: v for k, v in (("batch", self.batch), ("crop", self.crop)) if v is not None}
+        recipe = get_recipe(self.recipe, **changes)
+        if recipe.crop % 8:
+            raise ValueError(f"crop {recipe.crop} is not a multiple of 8")
+        if recipe.correspondence > 0 and recipe.batch < 2:
+            raise ValueError(f"recipe {recipe.name} compares the pairs of a batch; batch 1 is too small")
+        return recipe

@@ -1,0 +1,65 @@
+"""A small corpus of moving textures, and options that learn from it in seconds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from model.encoder import EncoderConfig
+from model.recipes import RECIPES, Recipe
+from model.training.trainer import TrainingOptions
+from model.types import UInt8Array
+from tests.videos import texture
+
+FPS = 10.0
+NARROW = EncoderConfig((8, 8, 16, 16), 16)
+TINY = Recipe("tiny", NARROW, radius=4, crop=32, crop_scale=(0.5, 0.9), gaps=(0.1, 0.2), gap_odds=(0.5, 0.5), batch=4)
+TINY_DENSE = Recipe(
+    "tiny-dense", NARROW, similarity="cosine", correspondence=0.2, radius=4, crop=32, crop_scale=(0.5, 0.9), batch=6
+)
+
+
+def write_clip(path: Path, images: list[UInt8Array]) -> Path:
+    """A video file of these pictures [H, W, 3] RGB."""
+    height, width = images[0].shape[:2]
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), FPS, (width, height))
+    for image in images:
+        writer.write(cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+    writer.release()
+    return path
+
+
+def moving_texture(seed: int, frames: int = 12, height: int = 64, width: int = 80, speed: int = 3) -> list[UInt8Array]:
+    """A texture that moves to the left."""
+    ground = texture(seed, height, width + speed * frames)
+    return [np.ascontiguousarray(ground[:, t * speed : t * speed + width]) for t in range(frames)]
+
+
+def write_corpus(folder: Path) -> Path:
+    """Two clips and four photos."""
+    photos = folder / "photos"
+    photos.mkdir(parents=True)
+    for n in range(2):
+        write_clip(folder / f"clip{n}.avi", moving_texture(n))
+    for n in range(4):
+        cv2.imwrite(str(photos / f"{n}.png"), texture(10 + n, 64, 72))
+    return folder
+
+
+def register(patch: pytest.MonkeyPatch | None = None) -> None:
+    """Make the small recipes known by name, until `patch` is undone."""
+    for recipe in (TINY, TINY_DENSE):
+        if patch is None:
+            RECIPES[recipe.name] = recipe
+        else:
+            patch.setitem(RECIPES, recipe.name, recipe)
+
+
+def options(corpus: Path, out: Path, **changes: Any) -> TrainingOptions:
+    """A short run, the same whatever the machine."""
+    fixed: dict[str, Any] = {"recipe": "tiny", "steps": 6, "device": "cpu", "precision": "fp32", "workers": 0}
+    return TrainingOptions((corpus,), out, **(fixed | {"cache": corpus.parent / "cache"} | changes))

@@ -1,0 +1,282 @@
+"""The fast affinity is held to the slow, obvious one; the slow one to answers known by construction."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+from torch.nn.functional import avg_pool2d, interpolate, normalize, pad, unfold
+
+from model.affinity import Affinity, dense_affinity, reference_affinity, tiled, windowed_affinity
+from model.affinity.select import GROUP, largest, largest_of_many
+
+DEVICES = [
+    "cpu",
+    pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")),
+]
+
+
+def random_features(count: int, channels: int, height: int, width: int, seed: int = 0) -> Tensor:
+    return normalize(torch.randn(count, channels, height, width, generator=torch.manual_seed(seed)), dim=1)
+
+
+def smooth_features(count: int, height: int, width: int) -> Tensor:
+    """Close in space and in value as an encoder's are, with a large part common to all cells."""
+    noise = random_features(count, 32, height + 8, width + 8)
+    return normalize(normalize(avg_pool2d(noise, 9, stride=1), dim=1) + 0.3, dim=1)
+
+
+def smooth_labels(count: int, channels: int, height: int, width: int) -> Tensor:
+    coarse = torch.rand(count, channels, height // 6 + 2, width // 6 + 2, generator=torch.manual_seed(1))
+    return interpolate(4 * coarse, (height, width), mode="bicubic").softmax(1)
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> dict[str, object]:
+    """Grids smaller than a tile and across several, windows of one cell and wider than the grid."""
+    height, width = draw(st.integers(1, 19)), draw(st.integers(1, 19))
+    count = draw(st.integers(1, 3))
+    radii = st.integers(0, 24)
+    cell_radii = st.integers(0, 2**31).map(
+        lambda seed: torch.randint(0, 14, (height, width), generator=torch.manual_seed(seed))
+    )
+    return {
+        "features": random_features(count + 1, draw(st.integers(4, 24)), height, width, draw(st.integers(0, 2**31))),
+        "radius": draw(st.one_of(radii, st.lists(radii, min_size=count, max_size=count), cell_radii)),
+        "top_k": draw(st.integers(1, 40)),
+        "window": draw(st.sampled_from(["circle", "square"])),
+        "labels": draw(st.integers(1, 20)),
+        "stored": draw(st.sampled_from([torch.float32, torch.float64, torch.bfloat16, torch.float16])),
+        "channels_last": draw(st.booleans()),
+    }
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(case=cases())
+def test_fast_equals_obvious(device: str, case: dict[str, object]) -> None:
+    features = case["features"].to(device, case["stored"])
+    if case["channels_last"]:
+        features = features.contiguous(memory_format=torch.channels_last)
+    query, references = features[0], features[1:]
+    options = {name: case[name] for name in ("radius", "top_k", "window")} | {"temperature": 0.2}
+    fast = windowed_affinity(query, references, dtype=torch.float32, **options)
+    slow = reference_affinity(query, references, **options)
+
+    values = torch.rand(len(references), case["labels"], *fast.grid, device=device)
+    assert torch.allclose(fast.apply(values), slow.apply(values), rtol=0, atol=1e-5)
+    assert torch.allclose(fast.weight, slow.weight, rtol=0, atol=1e-5)
+    assert torch.allclose(fast.entropy(), slow.entropy(), rtol=0, atol=1e-4)
+    assert torch.allclose(fast.weight.sum(1), torch.ones(1, device=device), atol=1e-5)
+    assert (fast.weight.diff(dim=1) <= 0).all()
+    assert ((fast.index >= 0) & (fast.index < len(references) * features[0, 0].numel())).all()
+    assert fast.weight.dtype == torch.float32 and fast.index.dtype == torch.int64
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("window", ["circle", "square"])
+def test_bf16_search_finds_the_same_votes(device: str, window: str) -> None:
+    features = smooth_features(4, 45, 61).to(device)
+    labels = smooth_labels(3, 5, 45, 61).to(device)
+    options = {"radius": 12, "top_k": 10, "temperature": 0.07, "window": window}
+    exact = windowed_affinity(features[0], features[1:], dtype=torch.float32, **options)
+    quick = windowed_affinity(features[0], features[1:], dtype=torch.bfloat16, **options)
+
+    same = exact.index.sort(1).values == quick.index.sort(1).values
+    assert same.all(1).float().mean() > 0.9
+    before, after = exact.apply(labels), quick.apply(labels)
+    assert (before - after).abs().max() < 0.02
+    before, after = (interpolate(a[None], scale_factor=4, mode="bilinear").argmax(1) for a in (before, after))
+    for label in range(5):
+        both, either = (before == label) & (after == label), (before == label) | (after == label)
+        assert both.sum() / either.sum() >= 0.999
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("shift", [(0, 0), (-5, 3), (7, 7), (12, -12)])
+def test_a_shifted_picture_is_found(shift: tuple[int, int], dtype: torch.dtype) -> None:
+    height, width, (dy, dx) = 26, 33, shift
+    picture = random_features(1, 32, height, width)[0]
+    query = picture.roll((-dy, -dx), dims=(1, 2))  # what is at (y, x) was at (y + dy, x + dx)
+    found = windowed_affinity(
+        query, picture[None], radius=12, top_k=1, temperature=0.07, window="square", dtype=dtype
+    ).index.view(height, width)
+    y, x = torch.arange(height)[:, None], torch.arange(width)
+    inside = (y + dy >= 0) & (y + dy < height) & (x + dx >= 0) & (x + dx < width)
+    assert torch.equal(found[inside], ((y + dy) * width + x + dx)[inside])
+
+
+def test_a_circle_leaves_the_corners_out() -> None:
+    features = torch.ones(2, 4, 11, 11)
+    for window, cells in (("circle", 29), ("square", 49)):
+        affinity = windowed_affinity(features[0], features[1:], radius=3, top_k=60, temperature=1.0, window=window)
+        votes = affinity.votes(5, 5)
+        assert len(votes) == cells
+        assert all(vote.weight == pytest.approx(1 / cells) for vote in votes)
+        reach = (max(abs(vote.y - 5), abs(vote.x - 5)) for vote in votes)
+        assert max(reach) == 3
+
+
+def test_each_reference_and_each_cell_keeps_its_own_radius() -> None:
+    features = random_features(3, 8, 12, 12)
+    options = {"top_k": 200, "temperature": 1.0, "window": "square"}
+    votes = windowed_affinity(features[0], features[1:], radius=(1, 3), **options).votes(6, 6)
+    assert [sum(vote.reference == r for vote in votes) for r in (0, 1)] == [9, 49]
+
+    radius = torch.full((12, 12), 2)
+    radius[6, 6] = 0
+    affinity = windowed_affinity(features[0], features[1:], radius=radius, **options)
+    assert {(vote.reference, vote.y, vote.x) for vote in affinity.votes(6, 6)} == {(0, 6, 6), (1, 6, 6)}
+    assert len(affinity.votes(6, 7)) == 2 * 25
+
+
+def test_chunks_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    features = random_features(4, 16, 30, 37)
+    radius = torch.randint(2, 9, (30, 37), generator=torch.manual_seed(0))
+    for r in (8, radius):
+        options = {"radius": r, "top_k": 5, "temperature": 0.1, "dtype": torch.float32}
+        whole = windowed_affinity(features[0], features[1:], **options)
+        with monkeypatch.context() as patch:
+            patch.setattr(tiled, "_tiles_at_once", lambda *_: 3)
+            parts = windowed_affinity(features[0], features[1:], **options)
+        assert torch.equal(whole.index, parts.index)
+        assert torch.allclose(whole.weight, parts.weight, atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_very_large_logits_stay_finite(dtype: torch.dtype) -> None:
+    features = 1e5 * torch.randn(3, 16, 13, 9, generator=torch.manual_seed(0))
+    affinity = windowed_affinity(features[0], features[1:], radius=4, top_k=8, temperature=1e-3, dtype=dtype)
+    exact = reference_affinity(features[0], features[1:], radius=4, top_k=8, temperature=1e-3)
+    assert torch.equal(affinity.weight, exact.weight)  # one vote takes all
+    assert torch.equal(affinity.index[:, 0], exact.index[:, 0])
+    assert torch.isfinite(affinity.entropy()).all()
+
+
+def test_features_without_contrast_share_the_votes_evenly() -> None:
+    affinity = windowed_affinity(torch.zeros(8, 9, 9), torch.zeros(2, 8, 9, 9), radius=3, top_k=6, temperature=0.07)
+    assert torch.allclose(affinity.weight, torch.full((81, 6), 1 / 6))
+    assert torch.allclose(affinity.entropy(), torch.ones(9, 9))
+
+
+def test_autocast_does_not_coarsen_the_weights() -> None:
+    features = random_features(3, 16, 20, 20)
+    options = {"radius": 6, "top_k": 5, "temperature": 0.1, "dtype": torch.float32}
+    plain = windowed_affinity(features[0], features[1:], **options)
+    with torch.autocast("cpu", torch.bfloat16):
+        inside = windowed_affinity(features[0], features[1:], **options)
+    assert torch.equal(plain.weight, inside.weight) and torch.equal(plain.index, inside.index)
+
+
+def test_apply_entropy_and_votes_by_hand() -> None:
+    weight = torch.tensor([[0.75, 0.25], [1.0, 0.0], [0.5, 0.5]])
+    index = torch.tensor([[1, 5], [3, 0], [0, 4]])
+    affinity = Affinity(weight, index, grid=(1, 3), references=2)
+    values = torch.arange(12.0).view(2, 2, 1, 3)  # reference 0: 0 1 2 and 3 4 5; reference 1: 6 7 8 and 9 10 11
+    assert torch.equal(affinity.apply(values), torch.tensor([[[2.75, 6.0, 3.5]], [[5.75, 9.0, 6.5]]]))
+    assert torch.allclose(affinity.entropy(), torch.tensor([[0.8113, 0.0, 1.0]]), atol=1e-4)
+    assert affinity.votes(0, 0) == [(0, 0, 1, 0.75), (1, 0, 2, 0.25)]
+    assert affinity.votes(0, 1) == [(1, 0, 0, 1.0)]
+    with pytest.raises(ValueError, match=r"cell \(1, 0\) lies outside the 1×3"):
+        affinity.votes(1, 0)
+    alone = Affinity(torch.ones(3, 1), index[:, :1], grid=(1, 3), references=2)
+    assert torch.equal(alone.entropy(), torch.zeros(1, 3))
+
+
+def test_an_unknown_window_is_named() -> None:
+    with pytest.raises(ValueError, match="'hexagon'"):
+        windowed_affinity(
+            torch.ones(2, 3, 3), torch.ones(1, 2, 3, 3), radius=1, top_k=1, temperature=1, window="hexagon"
+        )
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(
+    rows=st.integers(1, 5),
+    k=st.integers(1, 20),
+    levels=st.integers(0, 2),
+    dtype=st.sampled_from([torch.float32, torch.bfloat16]),
+    coarse=st.booleans(),
+    seed=st.integers(0, 2**31),
+)
+def test_selection_equals_topk(rows: int, k: int, levels: int, dtype: torch.dtype, coarse: bool, seed: int) -> None:
+    n = (k + 3) * GROUP**levels
+    values = 3 * torch.randn(rows, 2, n, generator=torch.manual_seed(seed)) - 2
+    values = (values.round() if coarse else values).to(dtype)  # coarse: many ties
+    positions = largest_of_many(values, k, levels)
+    assert torch.equal(values.gather(-1, positions), values.topk(k).values)
+    assert all(row.unique().numel() == k for row in positions.flatten(0, 1))
+
+
+def test_selection_over_more_places_than_16_bits_count() -> None:
+    values = torch.zeros(2, 70_000, dtype=torch.bfloat16)
+    values[:, 69_999], values[:, 65_600] = 2, 1
+    assert largest(values, 2).tolist() == [[69_999, 65_600]] * 2
+
+
+class TestDense:
+    def test_equals_the_sparse_form_with_every_vote(self) -> None:
+        features = random_features(6, 8, 7, 9).view(2, 3, 8, 7, 9)
+        dense = dense_affinity(features[:, 0], features[:, 1:], radius=2, temperature=0.3, window="circle")
+        assert torch.allclose(dense.sum(-1), torch.ones(2, 63), atol=1e-5)
+        for batch in range(2):
+            sparse = reference_affinity(
+                features[batch, 0], features[batch, 1:], radius=2, top_k=126, temperature=0.3, window="circle"
+            )
+            scattered = torch.zeros(63, 126).scatter_add(1, sparse.index, sparse.weight)
+            assert torch.allclose(dense[batch], scattered, atol=1e-6)
+            assert torch.equal(dense[batch] == 0, scattered == 0)
+
+    @pytest.mark.parametrize("window", ["circle", "square"])
+    def test_gradient(self, window: str) -> None:
+        features = torch.randn(1, 3, 2, 4, 3, dtype=torch.float64, generator=torch.manual_seed(0))
+        query, references = features[:, 0].requires_grad_(), features[:, 1:].clone().requires_grad_()
+        assert torch.autograd.gradcheck(
+            lambda q, k: dense_affinity(q, k, radius=1, temperature=1.4, window=window), (query, references)
+        )
+
+    def test_the_cached_mask_serves_inference_and_then_training(self) -> None:
+        features = random_features(2, 4, 3, 11)
+        with torch.inference_mode():
+            dense_affinity(features[:1], features[None, 1:], radius=2, temperature=1.0)
+        query = features[:1].clone().requires_grad_()
+        dense_affinity(query, features[None, 1:], radius=2, temperature=1.0).square().sum().backward()
+        assert query.grad is not None and query.grad.abs().sum() > 0
+
+    def test_softmax_is_fp32_under_autocast(self) -> None:
+        features = random_features(2, 4, 8, 8)
+        with torch.autocast("cpu", torch.bfloat16):
+            dense = dense_affinity(features[:1], features[None, 1:], radius=5, temperature=0.1)
+        assert dense.dtype == torch.float32
+        assert torch.allclose(dense.sum(-1), torch.ones(64), atol=1e-5)
+
+
+@pytest.mark.slow
+def test_tiles_are_many_times_as_fast_as_unfold() -> None:
+    """Processor time, so that whatever else the machine is doing counts little."""
+    height, width, radius, side = 40, 64, 12, 25
+    features = normalize(avg_pool2d(random_features(2, 64, height + 4, width + 4), 5, stride=1), dim=1)
+    query, reference = features[0], features[1:]
+
+    def unfolded() -> Tensor:
+        keys = unfold(reference, side, padding=radius).view(64, side**2, -1)
+        logits = torch.einsum("ckn,cn->nk", keys, query.flatten(1))
+        inside = unfold(pad(torch.ones(1, 1, height, width), (radius,) * 4), side)[0].T > 0
+        return logits.masked_fill(~inside, -torch.inf).topk(10).values.div(0.07).softmax(1)
+
+    def in_tiles() -> Tensor:
+        return windowed_affinity(query, reference, radius=radius, top_k=10, temperature=0.07, window="square").weight
+
+    def timed(form: Callable[[], Tensor]) -> tuple[Tensor, float]:
+        start = time.process_time()
+        return form(), time.process_time() - start
+
+    in_tiles()  # the tiling is kept from the first frame on
+    (slow_weight, slow), *fast = timed(unfolded), *(timed(in_tiles) for _ in range(5))
+    assert torch.allclose(slow_weight, fast[0][0], atol=2e-3)
+    assert slow > 20 * min(seconds for _, seconds in fast)
