@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from app import __version__
+from app.bench_cli import bench
 from app.demo.cli import demo
 from app.doctor import doctor
 from app.evaluate_cli import evaluate
@@ -21,6 +22,7 @@ app = typer.Typer(
 app.command()(propagate)
 app.command()(train)
 app.add_typer(evaluate, name="evaluate")
+app.command()(bench)
 app.command()(demo)
 app.command()(doctor)
 

@@ -112,7 +112,7 @@ def _weights() -> Finding:
     try:
         encoder = load_extractor(None, "cpu")
     except ValueError as error:
-        return Finding("bundled weights", str(error), Level.MISSING, "install mer-studio again, or use --weights")
+        return Finding("bundled weights", str(error), Level.MISSING, "or name a file with --weights")
     return Finding("bundled weights", f"recipe {encoder.recipe}, sha256 {encoder.sha256[:16]}")
 
 

@@ -154,7 +154,7 @@ def sweep(
     from model.evaluation.sweep import sweep_davis
     from model.features import load_extractor
 
-    grid = {
+    grid: dict[str, list[Any]] = {
         "radius": _values(radius, int, "--radius"),
         "top_k": _values(top_k, int, "--top-k"),
         "temperature": _values(temperature, float, "--temperature"),

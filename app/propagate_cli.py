@@ -45,6 +45,12 @@ def propagate(
     temperature: Annotated[
         float, typer.Option(help="Softmax temperature of the votes.", rich_help_panel=_MATCHING)
     ] = _DEFAULT.temperature,
+    colour: Annotated[
+        float, typer.Option(help="Weight of colour beside features; 0 = features alone.", rich_help_panel=_MATCHING)
+    ] = _DEFAULT.colour,
+    edges: Annotated[
+        str, typer.Option(help="Mask edges: guided (by the picture) or bilinear.", rich_help_panel=_MATCHING)
+    ] = _DEFAULT.edges,
     references: Annotated[
         int, typer.Option(help="Labelled frames, the nearest ones, to look at.", rich_help_panel=_MEMORY)
     ] = _DEFAULT.anchors,
@@ -81,10 +87,12 @@ def propagate(
         window=window,
         top_k=top_k,
         temperature=temperature,
+        colour=colour,
         anchors=references,
         long_term=_numbers(long_term, "--long-term"),
         short_term=_numbers(short_term, "--short-term"),
         labels="soft" if soft else "hard",
+        edges=edges,
         cycle=cycle,
     )
     from app.io.output import OutputFolder

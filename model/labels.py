@@ -13,9 +13,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from model.edges import EdgeGuide
 from model.encoder import STRIDE
 from model.grid import padded_size
-from model.types import Anchor, FloatArray, KeypointSet, LabelMap
+from model.types import Anchor, FloatArray, KeypointSet, LabelMap, UInt8Array
 
 HEAT_SIGMA = 1.0  # of a keypoint's Gaussian, cells
 _SPOT_SIGMA = 1.5  # a keypoint lies at the mean of its heat under a Gaussian window of this width, cells
@@ -64,18 +65,25 @@ class Channels:
                     values[channel] = self._heat(torch.tensor(point))
         return values, known
 
-    def decode_labels(self, values: Tensor, known: Tensor) -> LabelMap:
-        """The label map at the size of the source: bilinear channels, then the arg max."""
+    def decode_labels(self, values: Tensor, known: Tensor, image: UInt8Array | None = None) -> LabelMap:
+        """The label map at the size of the source: bilinear channels, then the arg max.
+
+        image: the frame itself, uint8 [H, W, 3]; if given, the channels are bent to its edges first.
+        """
+        cell = round(STRIDE / min(self.scale))  # in source pixels
+        guide = None if image is None else EdgeGuide(image, cell)
         height, width = self.source_size
         best = np.zeros((height, width), np.float32)
         total = np.zeros((height, width), np.float32)
         ids = np.zeros((height, width), np.uint8)
         for number, cover in zip(self.objects, values[: len(self.objects)].cpu().numpy(), strict=True):
-            box = self._support(cover)
+            box = self._support(cover, margin=0 if guide is None else 2 * cell)
             if box is None:
                 continue
             rows, columns = box
             pixels = self._enlarge(cover, rows, columns)
+            if guide is not None:
+                pixels = guide.refine(pixels, rows, columns)
             total[rows, columns] += pixels
             wins = pixels > best[rows, columns]
             best[rows, columns][wins] = pixels[wins]
@@ -135,8 +143,8 @@ class Channels:
         scale_y, scale_x = self.scale
         return (((xy + 0.5) * [scale_x, scale_y] - 0.5) / STRIDE).astype(np.float32)
 
-    def _support(self, cover: FloatArray) -> tuple[slice, slice] | None:
-        """The source pixels that bilinear enlargement of a channel can reach, or None if it is empty."""
+    def _support(self, cover: FloatArray, margin: int) -> tuple[slice, slice] | None:
+        """The source pixels that bilinear enlargement of a channel reaches, and a margin; None if it is empty."""
         spans = []
         for axis, (size, scale) in enumerate(zip(self.source_size, self.scale, strict=True)):
             used = np.flatnonzero((cover > 1e-3).any(axis=1 - axis))
@@ -145,7 +153,7 @@ class Channels:
             low = (STRIDE * (used[0] - 1) + 0.5) / scale - 0.5
             high = (STRIDE * (used[-1] + 1) + 0.5) / scale - 0.5
             last = used[-1] == cover.shape[axis] - 1  # edges are repeated beyond the last centre
-            spans.append(slice(max(0, int(low)), size if last else min(size, int(high) + 2)))
+            spans.append(slice(max(0, int(low) - margin), size if last else min(size, int(high) + 2 + margin)))
         return spans[0], spans[1]
 
     def _enlarge(self, cover: FloatArray, rows: slice, columns: slice) -> FloatArray:

@@ -154,10 +154,7 @@ class _Walk:
         """Walk over the frames from an anchor, remembering as it goes; fuse with what a spool holds."""
         memory = Memory(self._options, frames.step)
         for frame, image in self._pictures(frames):
-            if image is None:
-                step = self._given_step(frame)
-            else:
-                step = self._work_out(frame, image, memory, spool)
+            step = self._given_step(frame) if image is None else self._work_out(frame, image, memory, spool)
             memory.add(frame, step.entry, anchor=frame in self._anchors)
             yield step
 
@@ -211,8 +208,12 @@ class _Walk:
                 entry = _overrule(entry, self._encode(anchor), len(self._channels.objects))
             if self._options.labels == "hard":
                 entry = Entry(self._channels.harden(entry.values), entry.known)
-            labels = self._channels.decode_labels(entry.values, entry.known) if self._channels.objects else None
-            points = self._channels.decode_keypoints(entry.values, entry.known) if self._channels.keypoints else None
+            labels, points = None, None
+            if self._channels.objects:
+                guide = image if self._options.edges == "guided" else None
+                labels = self._channels.decode_labels(entry.values, entry.known, guide)
+            if self._channels.keypoints:
+                points = self._channels.decode_keypoints(entry.values, entry.known)
             if anchor is not None:
                 labels, points = _merge_labels(labels, anchor.labels), _merge_keypoints(points, anchor.keypoints)
             entry = Entry(self._channels.refocus(entry.values), entry.known)

@@ -150,6 +150,7 @@ class PropagationOptions:
     long_term:   distances from the anchor behind the current frame that stay in memory beside it.
     short_term:  offsets behind the current frame: t-1, t-3, t-5.
     labels:      "soft" carries probabilities through memory, "hard" carries the arg max.
+    edges:       "guided" bends masks to the edges of the picture at full size, "bilinear" leaves them smooth.
     cycle:       also measure forward-backward label disagreement (about twice the affinity cost).
     """
 
@@ -163,6 +164,7 @@ class PropagationOptions:
     long_term: tuple[int, ...] = (5,)
     short_term: tuple[int, ...] = (1, 3, 5)
     labels: str = "soft"
+    edges: str = "guided"
     cycle: bool = False
 
     def __post_init__(self) -> None:
@@ -177,6 +179,7 @@ class PropagationOptions:
             "long_term": all(o >= 1 for o in self.long_term),
             "short_term": len(self.short_term) > 0 and all(o >= 1 for o in self.short_term),
             "labels": self.labels in ("soft", "hard"),
+            "edges": self.edges in ("guided", "bilinear"),
         }
         for name, ok in checks.items():
             if not ok:

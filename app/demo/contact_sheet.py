@@ -122,7 +122,7 @@ def write_hero(path: Path, shots: Sequence[Shot]) -> None:
     page = _Page(WIDTH, margin + height + 52)
     for column, shot in enumerate(shots):
         x = margin + column * (width + gap)
-        page.picture(x, margin, (width, height), compose(shot.image, shot.labels, shot.keypoints, 0.42))
+        page.picture(x, margin, (width, height), compose(shot.image, shot.labels, shot.keypoints, 0.36))
         y = margin + height + 34
         length = page.text(x + 2, y, f"frame {shot.frame}", 20, BRIGHT)
         page.text(x + length + 14, y, "carried by the program" if shot.frame else "labelled", 20, QUIET)

@@ -19,6 +19,10 @@ def replacing(path: Path) -> Iterator[Path]:
     try:
         yield temporary
         os.replace(temporary, path)
+    except OSError as error:
+        if error.filename in (None, str(temporary)):  # the user knows the other name
+            error.filename = str(path)
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 

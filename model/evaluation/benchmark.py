@@ -201,7 +201,8 @@ def chunked_affinity(query: Tensor, reference: Tensor, radius: int, top_k: int, 
     y = torch.arange(h * w, device=query.device) // w
     x = torch.arange(h * w, device=query.device) % w
     weights, indices = [], []
-    for rows in torch.arange(h * w, device=query.device).split(512):
+    for begin in range(0, h * w, 512):
+        rows = torch.arange(begin, min(begin + 512, h * w), device=query.device)
         logits = query.flatten(1)[:, rows].T @ keys / temperature
         far = ((y[rows, None] - y).abs() > radius) | ((x[rows, None] - x).abs() > radius)
         best, place = logits.masked_fill_(far, -torch.inf).topk(top_k, dim=1)

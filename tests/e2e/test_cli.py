@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from app.io.keypoints_csv import read_keypoints
 from app.io.masks import read_written, write_labels
 from app.io.palette import PALETTE
 from app.io.video_writer import VideoWriter
-from model.types import LabelMap
+from model.types import LabelMap, PropagationOptions
 from model.video import open_video
 
 ROOT = Path(__file__).parents[2]
@@ -280,6 +281,17 @@ def test_smoothed_edges_are_cleaned_when_asked(propagate, mask: Path, tmp_path: 
     assert code == 0
     assert "note: mask.png: " in err
     assert report(tmp_path / "out")["labels"][0]["objects"] == [1]
+
+
+def test_every_option_of_a_propagation_can_be_set(propagate, tmp_path: Path) -> None:
+    """A field that the command line cannot reach keeps its default here, and is found."""
+    more = (
+        "--size 32 --radius 5 --window square --top-k 3 --temperature 0.1 --colour 0.5 --edges bilinear --references 2"
+    )
+    more += " --long-term 2 --short-term 1,2 --hard --cycle --no-overlay --stop 3"
+    assert propagate(*more.split())[0] == 0
+    default = json.loads(json.dumps(asdict(PropagationOptions())))
+    assert [name for name, value in report(tmp_path / "out")["options"].items() if value == default[name]] == []
 
 
 def test_progress_is_a_line_per_tenth_where_there_is_no_terminal(propagate) -> None:

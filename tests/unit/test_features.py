@@ -60,7 +60,8 @@ def test_files_that_hold_no_encoder_are_refused_in_one_line(tmp_path: Path) -> N
     (tmp_path / "text.pt").write_text("no weights")
     torch.save({"state_dict": {}}, tmp_path / "foreign.pt")
     save_file(tmp_path / "half.pt", {"recipe": get_recipe("mast").as_dict()})
-    save_file(tmp_path / "narrow.pt", {"recipe": get_recipe("mast").as_dict(), "state_dict": Encoder(SMALL).state_dict()})
+    narrow = Encoder(SMALL).state_dict()
+    save_file(tmp_path / "narrow.pt", {"recipe": get_recipe("mast").as_dict(), "state_dict": narrow})
     for name, message in {
         "missing.pt": "no such",
         "text.pt": "not a readable weights file",

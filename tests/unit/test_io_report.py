@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import shutil
 from pathlib import Path
@@ -78,9 +79,10 @@ def test_the_hash_of_an_anchor_tells_labels_apart() -> None:
 def test_a_failed_write_leaves_the_old_text(tmp_path: Path) -> None:
     path = tmp_path / "deep/a.txt"
     write_text(path, "old\n")
-    with pytest.raises(OSError, match="full"), replacing(path) as temporary:
+    with pytest.raises(OSError, match="full") as caught, replacing(path) as temporary:
         temporary.write_text("ne")
-        raise OSError("the disk is full")
+        raise OSError(errno.ENOSPC, "the disk is full")
+    assert caught.value.filename == str(path)
     assert path.read_bytes() == b"old\n"
     assert [p.name for p in path.parent.iterdir()] == ["a.txt"]
 

@@ -24,7 +24,8 @@ def disk(height: int, width: int, number: int = 1, radius: int = 20) -> np.ndarr
 
 
 @pytest.mark.parametrize(
-    ("source", "working"), [((96, 128), (96, 128)), ((97, 131), (97, 131)), ((192, 256), (96, 128)), ((64, 64), (64, 64))]
+    ("source", "working"),
+    [((96, 128), (96, 128)), ((97, 131), (97, 131)), ((192, 256), (96, 128)), ((64, 64), (64, 64))],
 )
 def test_a_mask_survives_the_grid(source: tuple[int, int], working: tuple[int, int]) -> None:
     ids = disk(*source, number=9)

@@ -183,14 +183,14 @@ def test_cycle_disagreement_is_high_where_labels_cannot_come_back() -> None:
     results = list(propagator(images).run(PropagationRequest((mask(0),), options=options)))
     steady, broken = results[3].disagreement, results[5].disagreement
     assert steady is not None and broken is not None and steady.shape == (16, 24)
-    assert 0 <= steady.min() and broken.max() <= 1
+    assert steady.min() >= 0 and broken.max() <= 1
     assert broken.mean() > 2 * steady.mean()
 
 
 def test_confidence_is_one_on_human_frames_and_lower_elsewhere() -> None:
     results = run(mask(0))
     assert (results[0].confidence == 1).all()
-    assert 0 <= results[4].confidence.min() and results[4].confidence.mean() < 1
+    assert results[4].confidence.min() >= 0 and results[4].confidence.mean() < 1
 
 
 def test_labels_come_at_the_source_size_whatever_the_working_size() -> None:
