@@ -8,26 +8,23 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from app import options as opt
 from model.types import PropagationOptions
 
 if TYPE_CHECKING:
     from model.evaluation.benchmark import Benchmark
 
-_DEFAULT = PropagationOptions()
-
 
 def bench(
     video: Annotated[Path | None, typer.Argument(help="A video or folder; 854×480 noise when left out.")] = None,
-    size: Annotated[int, typer.Option(min=0, help="Short side in pixels to work on; 0 = the video's own.")] = (
-        _DEFAULT.short_side or 0
-    ),
+    size: opt.Size = opt.DEFAULT_SIZE,
     frames: Annotated[int, typer.Option(min=1, help="Frames to measure, behind a warm-up.")] = 20,
     rounds: Annotated[int, typer.Option(min=1, help="The best of so many rounds counts.")] = 3,
     objects: Annotated[int, typer.Option(min=1, max=254, help="Objects to carry.")] = 1,
-    radius: Annotated[int, typer.Option(help="Window radius in cells of 4 pixels.")] = _DEFAULT.radius,
-    top_k: Annotated[int, typer.Option(help="Votes per cell.")] = _DEFAULT.top_k,
-    weights: Annotated[str | None, typer.Option(help="Encoder file, or untrained or lab.")] = None,
-    device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1 or mps.")] = None,
+    radius: opt.Radius = opt.DEFAULT.radius,
+    top_k: opt.TopK = opt.DEFAULT.top_k,
+    weights: opt.Weights = None,
+    device: opt.Device = None,
     compare: Annotated[bool, typer.Option(help="Time the plain ways to the affinity too.")] = True,
     json_path: Annotated[Path | None, typer.Option("--json", help="Also write the figures to this file.")] = None,
 ) -> None:

@@ -7,62 +7,38 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from app import options as opt
 from model.types import PropagationOptions
 
 if TYPE_CHECKING:
     from model.evaluation.runner import Progress, Propagate
 
-T = TypeVar("T")
-
 evaluate = typer.Typer(no_args_is_help=True, help="Score the propagation against ground truth.")
 
-_DEFAULT = PropagationOptions()
-_DEFAULT_SIZE = _DEFAULT.short_side or 0
-_DEFAULT_LONG_TERM = ",".join(map(str, _DEFAULT.long_term))
-_DEFAULT_SHORT_TERM = ",".join(map(str, _DEFAULT.short_term))
-_DEFAULT_SOFT = _DEFAULT.labels == "soft"
-_MATCHING, _MEMORY = "Matching", "Memory"
-
 Sequences = Annotated[str | None, typer.Option(help="Only these, separated by commas; all when left out.")]
-Weights = Annotated[
-    str | None, typer.Option(help="Encoder file, or untrained or lab; the bundled encoder when left out.")
-]
-Device = Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1 or mps; the fastest when left out.")]
 Json = Annotated[str | None, typer.Option("--json", help="Also write the scores to this file; - prints JSON alone.")]
-Size = Annotated[
-    int, typer.Option(min=0, help="Short side to work on, pixels; 0 = the frames' own.", rich_help_panel=_MATCHING)
-]
-Radius = Annotated[int, typer.Option(help="Window radius in cells of 4 pixels.", rich_help_panel=_MATCHING)]
-Window = Annotated[str, typer.Option(help="square or circle.", rich_help_panel=_MATCHING)]
-TopK = Annotated[int, typer.Option(help="Votes per cell.", rich_help_panel=_MATCHING)]
-Temperature = Annotated[float, typer.Option(help="Softmax temperature of the votes.", rich_help_panel=_MATCHING)]
-LongTerm = Annotated[
-    str, typer.Option(help="Frames to keep, as distances from the labelled frame.", rich_help_panel=_MEMORY)
-]
-ShortTerm = Annotated[str, typer.Option(help="Recent frames to look at, as distances back.", rich_help_panel=_MEMORY)]
-Soft = Annotated[
-    bool, typer.Option("--soft/--hard", help="Memory carries probabilities, or ids.", rich_help_panel=_MEMORY)
-]
 
 
 @evaluate.command()
 def davis(
     root: Annotated[Path, typer.Argument(help="Folder with JPEGImages/480p and Annotations/480p.")],
     sequences: Sequences = None,
-    weights: Weights = None,
-    size: Size = _DEFAULT_SIZE,
-    radius: Radius = _DEFAULT.radius,
-    window: Window = _DEFAULT.window,
-    top_k: TopK = _DEFAULT.top_k,
-    temperature: Temperature = _DEFAULT.temperature,
-    long_term: LongTerm = _DEFAULT_LONG_TERM,
-    short_term: ShortTerm = _DEFAULT_SHORT_TERM,
-    soft: Soft = _DEFAULT_SOFT,
-    device: Device = None,
+    weights: opt.Weights = None,
+    size: opt.Size = opt.DEFAULT_SIZE,
+    radius: opt.Radius = opt.DEFAULT.radius,
+    window: opt.Window = opt.DEFAULT.window,
+    top_k: opt.TopK = opt.DEFAULT.top_k,
+    temperature: opt.Temperature = opt.DEFAULT.temperature,
+    colour: opt.Colour = opt.DEFAULT.colour,
+    edges: opt.Edges = opt.DEFAULT.edges,
+    long_term: opt.LongTerm = opt.DEFAULT_LONG_TERM,
+    short_term: opt.ShortTerm = opt.DEFAULT_SHORT_TERM,
+    soft: opt.Soft = opt.DEFAULT_SOFT,
+    device: opt.Device = None,
     json_path: Json = None,
     results: Annotated[Path | None, typer.Option(help="Keep the predicted masks in this folder.")] = None,
     score: Annotated[Path | None, typer.Option(help="Run nothing; score the masks in this folder.")] = None,
@@ -75,7 +51,9 @@ def davis(
         if score is not None:
             report = score_folder(root, score, sequences=_names(sequences), progress=progress)
         else:
-            options = _options(size, radius, window, top_k, temperature, long_term, short_term, soft)
+            options = opt.propagation_options(
+                size, radius, window, top_k, temperature, colour, edges, long_term, short_term, soft
+            )
             propagate, provenance = _propagator(weights, device)
             report = evaluate_davis(
                 root,
@@ -102,22 +80,26 @@ def keypoints(
         Path | None, typer.Option("--davis", help="DAVIS folder with the frames and masks of a BADJA file.")
     ] = None,
     sequences: Sequences = None,
-    weights: Weights = None,
-    size: Size = _DEFAULT_SIZE,
-    radius: Radius = _DEFAULT.radius,
-    window: Window = _DEFAULT.window,
-    top_k: TopK = _DEFAULT.top_k,
-    temperature: Temperature = _DEFAULT.temperature,
-    long_term: LongTerm = _DEFAULT_LONG_TERM,
-    short_term: ShortTerm = _DEFAULT_SHORT_TERM,
-    soft: Soft = _DEFAULT_SOFT,
-    device: Device = None,
+    weights: opt.Weights = None,
+    size: opt.Size = opt.DEFAULT_SIZE,
+    radius: opt.Radius = opt.DEFAULT.radius,
+    window: opt.Window = opt.DEFAULT.window,
+    top_k: opt.TopK = opt.DEFAULT.top_k,
+    temperature: opt.Temperature = opt.DEFAULT.temperature,
+    colour: opt.Colour = opt.DEFAULT.colour,
+    edges: opt.Edges = opt.DEFAULT.edges,
+    long_term: opt.LongTerm = opt.DEFAULT_LONG_TERM,
+    short_term: opt.ShortTerm = opt.DEFAULT_SHORT_TERM,
+    soft: opt.Soft = opt.DEFAULT_SOFT,
+    device: opt.Device = None,
     json_path: Json = None,
 ) -> None:
     """PCK@0.1 and PCK@0.2 over all visible points, by the rules of JHMDB or BADJA."""
     _check_writable(json_path)
     with _progress() as progress:
-        options = _options(size, radius, window, top_k, temperature, long_term, short_term, soft)
+        options = opt.propagation_options(
+            size, radius, window, top_k, temperature, colour, edges, long_term, short_term, soft
+        )
         from model.evaluation.keypoint_sets import read_badja, read_jhmdb
         from model.evaluation.keypoints import evaluate_keypoints
 
@@ -137,13 +119,15 @@ def keypoints(
 def sweep(
     root: Annotated[Path, typer.Argument(help="Folder with JPEGImages/480p and Annotations/480p.")],
     sequences: Sequences = None,
-    weights: Weights = None,
-    size: Size = _DEFAULT_SIZE,
-    radius: Annotated[str, typer.Option(help="Window radii to try, separated by commas.")] = str(_DEFAULT.radius),
-    top_k: Annotated[str, typer.Option(help="Numbers of votes to try.")] = str(_DEFAULT.top_k),
-    temperature: Annotated[str, typer.Option(help="Temperatures to try.")] = str(_DEFAULT.temperature),
-    labels: Annotated[str, typer.Option(help="soft, hard, or both.")] = _DEFAULT.labels,
-    device: Device = None,
+    weights: opt.Weights = None,
+    size: opt.Size = opt.DEFAULT_SIZE,
+    radius: Annotated[str, typer.Option(help="Window radii to try, separated by commas.")] = str(opt.DEFAULT.radius),
+    top_k: Annotated[str, typer.Option(help="Numbers of votes to try.")] = str(opt.DEFAULT.top_k),
+    temperature: Annotated[str, typer.Option(help="Temperatures to try.")] = str(opt.DEFAULT.temperature),
+    colour: Annotated[str, typer.Option(help="Weights of colour to try.")] = str(opt.DEFAULT.colour),
+    edges: Annotated[str, typer.Option(help="guided, bilinear, or both.")] = opt.DEFAULT.edges,
+    labels: Annotated[str, typer.Option(help="soft, hard, or both.")] = opt.DEFAULT.labels,
+    device: opt.Device = None,
     json_path: Json = None,
 ) -> None:
     """Score every combination of some options on a DAVIS folder, the best first; frames are encoded only once.
@@ -155,10 +139,12 @@ def sweep(
     from model.features import load_extractor
 
     grid: dict[str, list[Any]] = {
-        "radius": _values(radius, int, "--radius"),
-        "top_k": _values(top_k, int, "--top-k"),
-        "temperature": _values(temperature, float, "--temperature"),
-        "labels": _names(labels) or [],
+        "radius": opt.values(radius, int, "--radius"),
+        "top_k": opt.values(top_k, int, "--top-k"),
+        "temperature": opt.values(temperature, float, "--temperature"),
+        "colour": opt.values(colour, float, "--colour"),
+        "edges": opt.names(edges),
+        "labels": opt.names(labels),
     }
     trials = sweep_davis(
         root,
@@ -177,13 +163,6 @@ def sweep(
     _show(report, ("J&F", "J", "F", "J-recall", "F-recall", "J-decay"), json_path, first="options", last="best")
 
 
-def _values(text: str, kind: Callable[[str], T], option: str) -> list[T]:
-    try:
-        return [kind(part) for part in _names(text) or ()]
-    except ValueError as error:
-        raise ValueError(f"{option} takes numbers separated by commas, not {text!r}") from error
-
-
 def _propagator(weights: str | None, device: str | None) -> tuple[Propagate, dict[str, str]]:
     """A propagator on the chosen features, and what the report says of them."""
     from model.features import load_extractor
@@ -194,30 +173,8 @@ def _propagator(weights: str | None, device: str | None) -> tuple[Propagate, dic
     return lambda source, request: Propagator(source, extractor).run(request), provenance
 
 
-def _options(
-    size: int,
-    radius: int,
-    window: str,
-    top_k: int,
-    temperature: float,
-    long_term: str,
-    short_term: str,
-    soft: bool,
-) -> PropagationOptions:
-    return PropagationOptions(
-        short_side=size or None,
-        radius=radius,
-        window=window,
-        top_k=top_k,
-        temperature=temperature,
-        long_term=tuple(_values(long_term, int, "--long-term")),
-        short_term=tuple(_values(short_term, int, "--short-term")),
-        labels="soft" if soft else "hard",
-    )
-
-
 def _names(text: str | None) -> list[str] | None:
-    return None if text is None else [part.strip() for part in text.split(",") if part.strip()]
+    return None if text is None else opt.names(text)
 
 
 @contextmanager

@@ -7,10 +7,8 @@ from typing import Annotated
 
 import typer
 
-from model.types import Direction, PropagationOptions
-
-_DEFAULT = PropagationOptions()
-_MATCHING, _MEMORY, _RESULTS = "Matching", "Memory", "Results"
+from app import options as opt
+from model.types import Direction
 
 
 def propagate(
@@ -29,51 +27,33 @@ def propagate(
     start: Annotated[int, typer.Option(min=0, help="First frame, counted from 0.")] = 0,
     stop: Annotated[int | None, typer.Option(min=1, help="First frame no longer done; all when left out.")] = None,
     fps: Annotated[float | None, typer.Option(help="Frame rate of a folder of images; 25 when left out.")] = None,
-    device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1 or mps; the fastest when left out.")] = None,
-    weights: Annotated[
-        str | None, typer.Option(help="Encoder file, or untrained or lab; the bundled encoder when left out.")
-    ] = None,
+    device: opt.Device = None,
+    weights: opt.Weights = None,
     recipe: Annotated[str | None, typer.Option(help="Insist on weights trained by this recipe.")] = None,
-    size: Annotated[
-        int, typer.Option(min=0, help="Short side to work on, pixels; 0 = the video's own.", rich_help_panel=_MATCHING)
-    ] = _DEFAULT.short_side or 0,
-    radius: Annotated[
-        int, typer.Option(help="Window radius in cells of 4 pixels.", rich_help_panel=_MATCHING)
-    ] = _DEFAULT.radius,
-    window: Annotated[str, typer.Option(help="square or circle.", rich_help_panel=_MATCHING)] = _DEFAULT.window,
-    top_k: Annotated[int, typer.Option(help="Votes per cell.", rich_help_panel=_MATCHING)] = _DEFAULT.top_k,
-    temperature: Annotated[
-        float, typer.Option(help="Softmax temperature of the votes.", rich_help_panel=_MATCHING)
-    ] = _DEFAULT.temperature,
-    colour: Annotated[
-        float, typer.Option(help="Weight of colour beside features; 0 = features alone.", rich_help_panel=_MATCHING)
-    ] = _DEFAULT.colour,
-    edges: Annotated[
-        str, typer.Option(help="Mask edges: guided (by the picture) or bilinear.", rich_help_panel=_MATCHING)
-    ] = _DEFAULT.edges,
+    size: opt.Size = opt.DEFAULT_SIZE,
+    radius: opt.Radius = opt.DEFAULT.radius,
+    window: opt.Window = opt.DEFAULT.window,
+    top_k: opt.TopK = opt.DEFAULT.top_k,
+    temperature: opt.Temperature = opt.DEFAULT.temperature,
+    colour: opt.Colour = opt.DEFAULT.colour,
+    edges: opt.Edges = opt.DEFAULT.edges,
     references: Annotated[
-        int, typer.Option(help="Labelled frames, the nearest ones, to look at.", rich_help_panel=_MEMORY)
-    ] = _DEFAULT.anchors,
-    long_term: Annotated[
-        str, typer.Option(help="Frames to keep, as distances from the labelled frame.", rich_help_panel=_MEMORY)
-    ] = ",".join(map(str, _DEFAULT.long_term)),
-    short_term: Annotated[
-        str, typer.Option(help="Recent frames to look at, as distances back.", rich_help_panel=_MEMORY)
-    ] = ",".join(map(str, _DEFAULT.short_term)),
-    soft: Annotated[
-        bool, typer.Option("--soft/--hard", help="Memory carries probabilities, or ids.", rich_help_panel=_MEMORY)
-    ] = _DEFAULT.labels == "soft",
+        int, typer.Option(help="Labelled frames, the nearest ones, to look at.", rich_help_panel=opt.MEMORY)
+    ] = opt.DEFAULT.anchors,
+    long_term: opt.LongTerm = opt.DEFAULT_LONG_TERM,
+    short_term: opt.ShortTerm = opt.DEFAULT_SHORT_TERM,
+    soft: opt.Soft = opt.DEFAULT_SOFT,
     cycle: Annotated[
-        bool, typer.Option("--cycle", help="Report forward-backward disagreement.", rich_help_panel=_RESULTS)
-    ] = _DEFAULT.cycle,
+        bool, typer.Option("--cycle", help="Report forward-backward disagreement.", rich_help_panel=opt.RESULTS)
+    ] = opt.DEFAULT.cycle,
     overlay: Annotated[
-        bool, typer.Option("--overlay/--no-overlay", help="Write overlay.mp4.", rich_help_panel=_RESULTS)
+        bool, typer.Option("--overlay/--no-overlay", help="Write overlay.mp4.", rich_help_panel=opt.RESULTS)
     ] = True,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with an interrupted run.", rich_help_panel=_RESULTS)
+        bool, typer.Option("--resume", help="Go on with an interrupted run.", rich_help_panel=opt.RESULTS)
     ] = False,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace the results of an earlier run.", rich_help_panel=_RESULTS)
+        bool, typer.Option("--overwrite", help="Replace the results of an earlier run.", rich_help_panel=opt.RESULTS)
     ] = False,
 ) -> None:
     """Carry masks and keypoints from labelled frames through a video.
@@ -81,19 +61,8 @@ def propagate(
     Writes OUT/masks/00000.png … (indexed PNG at the video's size), OUT/overlay.mp4, OUT/keypoints.csv and
     OUT/report.json. Frames count from 0. Ctrl+C keeps the finished frames, and --resume goes on.
     """
-    options = PropagationOptions(
-        short_side=size or None,
-        radius=radius,
-        window=window,
-        top_k=top_k,
-        temperature=temperature,
-        colour=colour,
-        anchors=references,
-        long_term=_numbers(long_term, "--long-term"),
-        short_term=_numbers(short_term, "--short-term"),
-        labels="soft" if soft else "hard",
-        edges=edges,
-        cycle=cycle,
+    options = opt.propagation_options(
+        size, radius, window, top_k, temperature, colour, edges, long_term, short_term, soft, references, cycle
     )
     from app.io.output import OutputFolder
     from app.io.video_writer import check_encoder
@@ -149,10 +118,3 @@ def propagate(
         f"({cost['frames_per_second'] or 0:.2f} frames per second, {cost['peak_memory_bytes'] / 1e6:.0f} MB): "
         + ", ".join(map(str, written))
     )
-
-
-def _numbers(text: str, option: str) -> tuple[int, ...]:
-    try:
-        return tuple(int(part) for part in text.split(",") if part.strip())
-    except ValueError:
-        raise ValueError(f"{option} takes whole numbers separated by commas, not {text!r}") from None

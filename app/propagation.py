@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -46,7 +46,8 @@ class Interrupted(Exception):
 class Propagation:
     """A run and its state. `go` does the work; `report` and `keypoints` grow with it.
 
-    stop: the first frame beyond the range. notes: what the user should know about the input.
+    stop: the first frame beyond the range. notes: what the user should know about the input. watch: is shown every
+    result when it is stored.
     """
 
     source: VideoSource
@@ -58,6 +59,7 @@ class Propagation:
     stop: int
     output: OutputFolder
     notes: Sequence[str] = ()
+    watch: Callable[[PropagationResult], None] = lambda result: None
     report: Report = field(init=False)
     keypoints: dict[int, KeypointSet] = field(init=False, default_factory=dict)
     _seconds: dict[str, float] = field(init=False, default_factory=dict)
@@ -121,9 +123,10 @@ class Propagation:
         begun = saved = time.perf_counter()
         with stop_requested() as stopping, progress("propagating", total) as show:
             for piece in pieces:
-                with closing(cast("Generator[PropagationResult]", propagator.run(self._request(piece)))) as results:
+                with closing(propagator.run(self._request(piece))) as results:
                     for result in results:
                         self._store(result)
+                        self.watch(result)
                         show(self._made)
                         self._seconds |= propagator.timings
                         now = time.perf_counter()

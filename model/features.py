@@ -72,9 +72,7 @@ def untrained_encoder() -> Encoder:
 class EncoderFeatures:
     """The encoder Φ, ready for inference."""
 
-    def __init__(
-        self, encoder: Encoder, device: torch.device, bf16: bool, name: str, sha256: str, recipe: str
-    ) -> None:
+    def __init__(self, encoder: Encoder, device: torch.device, bf16: bool, name: str, sha256: str, recipe: str) -> None:
         self.name, self.sha256, self.recipe, self.device, self.bf16 = name, sha256, recipe, device, bf16
         self._encoder = encoder.eval().requires_grad_(False).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 

@@ -167,9 +167,7 @@ class Channels:
         )
         size = (columns.stop - columns.start, rows.stop - rows.start)
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        return np.asarray(
-            cv2.warpAffine(cover, matrix, size, flags=flags, borderMode=cv2.BORDER_REPLICATE), np.float32
-        )
+        return np.asarray(cv2.warpAffine(cover, matrix, size, flags=flags, borderMode=cv2.BORDER_REPLICATE), np.float32)
 
 
 def _hot_spots(heat: Tensor) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import groupby
@@ -48,7 +48,7 @@ class Propagator:
     def timings(self) -> dict[str, float]:
         return dict(self._stopwatch.seconds)
 
-    def run(self, request: PropagationRequest) -> Iterator[PropagationResult]:
+    def run(self, request: PropagationRequest) -> Generator[PropagationResult]:
         """Yield one result per frame of the range that the labels reach, anchors included.
 
         FORWARD comes in ascending, BACKWARD in descending order. BOTH yields the frames behind the last anchor
@@ -75,6 +75,7 @@ def working_size(source_size: tuple[int, int], short_side: int | None) -> tuple[
     scale = 1.0 if short_side is None else min(1.0, short_side / min(source_size))
     height, width = (max(1, round(side * scale)) for side in source_size)
     return height, width
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Step:
@@ -151,14 +152,24 @@ class _Walk:
         return ValueError(f"the labels on frame {frames} cannot reach {way}")
 
     def _sweep(self, frames: range, spool: Spool | None = None) -> Iterator[_Step]:
-        """Walk over the frames from an anchor, remembering as it goes; fuse with what a spool holds."""
+        """Walk over the frames from an anchor, remembering as it goes; fuse with what a spool holds.
+
+        Anchors behind the first frame were passed in thought. Where frames are known from an earlier run, those between
+        the anchor and the range that are not were left out on purpose: memory does not need them.
+        """
         memory = Memory(self._options, frames.step)
-        for frame, image in self._pictures(frames):
+        for passed in sorted(self._anchors, reverse=frames.step < 0):
+            if (frames.start - passed) * frames.step > 0:
+                memory.add(passed, self._encode(self._anchors[passed]), anchor=True)
+        way: Sequence[int] = frames
+        if self._request.known:
+            way = [frame for frame in frames if frame in self._range or frame in self._given]
+        for frame, image in self._pictures(way, frames.step):
             step = self._given_step(frame) if image is None else self._work_out(frame, image, memory, spool)
             memory.add(frame, step.entry, anchor=frame in self._anchors)
             yield step
 
-    def _pictures(self, frames: range) -> Iterator[tuple[int, UInt8Array | None]]:
+    def _pictures(self, frames: Sequence[int], step: int) -> Iterator[tuple[int, UInt8Array | None]]:
         """The frames with their pictures, decoded in runs; None where nothing has to be worked out."""
         for idle, group in groupby(frames, self._is_complete):
             run = list(group)
@@ -166,7 +177,7 @@ class _Walk:
                 yield from ((frame, None) for frame in run)
                 continue
             low, high = min(run[0], run[-1]), max(run[0], run[-1])
-            with closing(self._source.frames(low, high + 1, frames.step)) as pictures:
+            with closing(self._source.frames(low, high + 1, step)) as pictures:
                 for _ in run:
                     with self._stopwatch("decode"):
                         picture = next(pictures)
@@ -218,9 +229,7 @@ class _Walk:
                 labels, points = _merge_labels(labels, anchor.labels), _merge_keypoints(points, anchor.keypoints)
             entry = Entry(self._channels.refocus(entry.values), entry.known)
         origin = Origin.PROPAGATED if anchor is None else Origin.HUMAN
-        return _Step(
-            frame, entry, confidence, self._result(frame, origin, labels, points, confidence, disagreement)
-        )
+        return _Step(frame, entry, confidence, self._result(frame, origin, labels, points, confidence, disagreement))
 
     def _propagate(self, frame: int, image: UInt8Array, memory: Memory) -> tuple[Entry, Tensor, Tensor | None]:
         """One affinity over all references, then every channel along it (eqs 1-3)."""
@@ -246,9 +255,7 @@ class _Walk:
             as_query(query, o.colour), keys, radius=o.radius, top_k=o.top_k, temperature=o.temperature, window=o.window
         )
 
-    def _disagreement(
-        self, affinity: Affinity, query: Tensor, keys: Tensor, values: Tensor, carried: Tensor
-    ) -> Tensor:
+    def _disagreement(self, affinity: Affinity, query: Tensor, keys: Tensor, values: Tensor, carried: Tensor) -> Tensor:
         """Send the new labels back to every reference and see, along the votes, how much comes back changed."""
         lost = []
         for key, value in zip(keys, values, strict=True):
@@ -256,9 +263,7 @@ class _Walk:
             lost.append((returned - value).abs().amax(dim=0, keepdim=True))
         return affinity.apply(torch.stack(lost))[0].clamp(0, 1).cpu()
 
-    def _fuse(
-        self, frame: int, here: tuple[Entry, Tensor], there: tuple[Entry, Tensor]
-    ) -> tuple[Entry, Tensor]:
+    def _fuse(self, frame: int, here: tuple[Entry, Tensor], there: tuple[Entry, Tensor]) -> tuple[Entry, Tensor]:
         """Two passes over one frame, weighted by confidence and by nearness to the anchor each came from."""
         anchors = sorted(self._anchors)
         after = bisect_left(anchors, frame)

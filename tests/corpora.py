@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,18 @@ from tests.videos import texture
 
 FPS = 10.0
 NARROW = EncoderConfig((8, 8, 16, 16), 16)
-TINY = Recipe("tiny", NARROW, radius=4, crop=32, crop_scale=(0.5, 0.9), gaps=(0.1, 0.2), gap_odds=(0.5, 0.5), batch=4)
-TINY_DENSE = Recipe(
-    "tiny-dense", NARROW, similarity="cosine", correspondence=0.2, radius=4, crop=32, crop_scale=(0.5, 0.9), batch=6
+TINY = Recipe(
+    "tiny",
+    NARROW,
+    radius=4,
+    gaps=(0.1, 0.2),
+    gap_odds=(0.5, 0.5),
+    crop=32,
+    crop_scale=(0.5, 0.9),
+    batch=4,
+    warmup=3,
 )
+TINY_DENSE = replace(TINY, name="tiny-dense", similarity="cosine", correspondence=0.2, batch=6)
 
 
 def write_clip(path: Path, images: list[UInt8Array]) -> Path:
@@ -33,9 +42,12 @@ def write_clip(path: Path, images: list[UInt8Array]) -> Path:
     return path
 
 
-def moving_texture(seed: int, frames: int = 12, height: int = 64, width: int = 80, speed: int = 3) -> list[UInt8Array]:
-    """A texture that moves to the left."""
-    ground = texture(seed, height, width + speed * frames)
+def moving_texture(
+    seed: int, frames: int = 12, height: int = 64, width: int = 80, speed: int = 3, coarseness: int = 1
+) -> list[UInt8Array]:
+    """A texture that moves to the left by `speed` pixels per frame."""
+    ground = texture(seed, height // coarseness, (width + speed * frames) // coarseness)
+    ground = np.asarray(cv2.resize(ground, (width + speed * frames, height)), np.uint8)
     return [np.ascontiguousarray(ground[:, t * speed : t * speed + width]) for t in range(frames)]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,10 +56,15 @@ def run_demo(out: Path, frames: int, size: int, weights: str | None, device: str
     shown = sorted({round(i * (frames - 1) / (COLUMNS - 1)) for i in range(COLUMNS)})
     with open_video(sample.video) as source:
         anchors, notes = read_anchors((sample.first_frame, sample.points), source.size, len(source))
-        run = _Watched(
-            source, anchors, extractor, PropagationOptions(), Direction.FORWARD, 0, len(source), output, notes
-        )
-        confidence = run.go_watching(shown)
+        confidence: dict[int, FloatArray] = {}
+
+        def watch(result: PropagationResult) -> None:
+            if result.frame in shown:
+                confidence[result.frame] = result.confidence
+
+        options = PropagationOptions()
+        run = Propagation(source, anchors, extractor, options, Direction.FORWARD, 0, len(source), output, notes, watch)
+        run.go(resume=False, overlay=True)
         scores = score(sample, output, run.keypoints, CARRIER)
         shots = [
             Shot(
@@ -93,18 +97,3 @@ def run_demo(out: Path, frames: int, size: int, weights: str | None, device: str
     )
     write_hero(out / "demo.png", [shots[0], shots[len(shots) // 2], shots[-1]])
     return demo
-
-
-class _Watched(Propagation):
-    """A propagation that also keeps the confidence maps of some frames."""
-
-    def go_watching(self, frames: Iterable[int]) -> dict[int, FloatArray]:
-        self._kept: dict[int, FloatArray] = {}
-        self._wanted = set(frames)
-        self.go(resume=False, overlay=True)
-        return self._kept
-
-    def _store(self, result: PropagationResult) -> None:
-        super()._store(result)
-        if result.frame in self._wanted:
-            self._kept[result.frame] = result.confidence

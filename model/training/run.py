@@ -1,9 +1,9 @@
 """A run directory: everything one training run leaves behind.
 
-    RUN/card.json        what was trained on what, how long, with which scores
-    RUN/metrics.jsonl    one line per step
-    RUN/checkpoint.pt    to go on
-    RUN/encoder.pt       to use
+RUN/card.json        what was trained on what, how long, with which scores
+RUN/metrics.jsonl    one line per step
+RUN/checkpoint.pt    to go on
+RUN/encoder.pt       to use
 """
 
 from __future__ import annotations

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 
 import av
@@ -100,21 +99,16 @@ def build_index(path: Path) -> tuple[Index, VideoFrame]:
         time_base, rate = float(stream.time_base or 1), float(stream.average_rate or 0)
         declared_end = _declared_end(container, stream)
         reorders_avi = container.format.name == "avi" and stream.codec_context.has_b_frames
-    head = list(islice(_decode_file(path), PROBED))
-    if not head:
-        raise ValueError(f"{path} holds no frame that can be decoded: it is empty or cut off, use another copy")
     shown = np.flatnonzero(~found.hidden)
     pts, dts = found.pts[shown], found.dts[shown]
     # AVI stores no presentation times. Where FFmpeg cannot work them out, its pts merely count the packets.
     if _distinct(pts) and not (reorders_avi and (np.diff(pts) > 0).all()):
         ticks, order = found.pts, shown[np.argsort(pts)]
-        order = order[np.argmax(order == head[0][0]) :]  # no decoder gives what comes before
     else:
         ticks, order = found.dts, shown[:0]
         if not _distinct(dts):
             ticks, time_base = np.arange(len(found.dts)), 1 / (rate or NOMINAL_FPS)
-    if order[:PROBED].tolist() != [packet for packet, _ in head]:  # also: single fields, packets without a picture
-        order = np.array(list(dict.fromkeys(packet for packet, _ in _decode_file(path))), np.int64)
+    order, first = _as_decoded(path, order)
     seconds = np.sort(ticks[order]) * time_base
     end = (ticks + found.duration)[order].max() * time_base
     times = seconds - seconds[0]
@@ -132,7 +126,7 @@ def build_index(path: Path) -> tuple[Index, VideoFrame]:
         rate=rate,
         notes=cut_note(times, end - seconds[0], declared_end - seconds[0]),
     )
-    return index, head[0][1]
+    return index, first
 
 
 def open_stream(path: Path) -> tuple[InputContainer, VideoStream]:
@@ -179,8 +173,8 @@ def packets(container: InputContainer, stream: VideoStream) -> Iterator[Packet[V
 
 def decode(
     stream: VideoStream, source: Iterable[Packet[VideoStream] | None], first: int
-) -> Iterator[tuple[int, VideoFrame]]:
-    """Pairs of packet ordinal and frame, in presentation order. Packets that cannot be decoded give nothing.
+) -> Iterator[tuple[int, VideoFrame | None]]:
+    """Pairs of packet ordinal and frame, in presentation order; None instead of a frame tells of a decoding error.
 
     first: the ordinal of the first packet in `source`. The ordinals travel as pts, which every decoder hands on.
     (Packet.opaque would seem the place, but PyAV frees it under the GIL from decoding threads: closing deadlocks.)
@@ -191,11 +185,37 @@ def decode(
         try:
             frames = stream.decode(packet)
         except av.FFmpegError:
-            continue
-        yield from ((frame.pts, frame) for frame in frames if frame.pts is not None)
+            yield ordinal, None
+        else:
+            yield from ((frame.pts, frame) for frame in frames if frame.pts is not None)
 
 
-def _decode_file(path: Path) -> Iterator[tuple[int, VideoFrame]]:
+def _as_decoded(path: Path, expected: Ints) -> tuple[Ints, VideoFrame]:
+    """The packets in presentation order, after a look at what the decoder makes of them; and the first frame.
+
+    Where a sound file differs from what is expected (nothing, for want of usable times; or a packet has but one field
+    of a frame, or nothing to be shown), the whole file is decoded to learn the order.
+    """
+    head: list[int] = []
+    first, errors = None, False
+    for packet, picture in _decode_file(path):
+        errors |= picture is None
+        if picture is not None and packet not in head:
+            first = first or picture
+            head.append(packet)
+        if len(head) == PROBED:
+            break
+    if first is None:
+        raise ValueError(f"{path} holds no frame that can be decoded: it is empty or cut off, use another copy")
+    if head[0] in expected:
+        expected = expected[np.flatnonzero(expected == head[0])[0] :]  # no decoder gives what comes before
+        if errors or expected[:PROBED].tolist() == head:
+            return expected, first
+    decoded = dict.fromkeys(packet for packet, picture in _decode_file(path) if picture is not None)
+    return np.array(list(decoded), np.int64), first
+
+
+def _decode_file(path: Path) -> Iterator[tuple[int, VideoFrame | None]]:
     container, stream = open_stream(path)
     with container:
         yield from decode(stream, packets(container, stream), 0)

@@ -81,6 +81,7 @@ def encode(
     """Write pictures as a video; times in milliseconds make the rate variable. Rotated ones come out upright."""
     with av.open(str(path), "w", options=container_options or {}) as container:
         stream = container.add_stream(codec, rate=rate, options=options or {})
+        assert isinstance(stream, av.VideoStream)
         upright = [picture(n, *size) for n in numbers]
         stored = [np.rot90(image[:, ::-1] if mirror else image, -rotation // 90) for image in upright]
         stream.height, stream.width = stored[0].shape[:2]

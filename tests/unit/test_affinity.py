@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
-from torch.nn.functional import avg_pool2d, interpolate, normalize, pad, unfold
+from torch.nn.functional import avg_pool2d, interpolate, normalize
 
 from model.affinity import Affinity, dense_affinity, reference_affinity, tiled, windowed_affinity
 from model.affinity.select import GROUP, largest, largest_of_many
@@ -254,29 +251,3 @@ class TestDense:
             dense = dense_affinity(features[:1], features[None, 1:], radius=5, temperature=0.1)
         assert dense.dtype == torch.float32
         assert torch.allclose(dense.sum(-1), torch.ones(64), atol=1e-5)
-
-
-@pytest.mark.slow
-def test_tiles_are_many_times_as_fast_as_unfold() -> None:
-    """Processor time, so that whatever else the machine is doing counts little."""
-    height, width, radius, side = 40, 64, 12, 25
-    features = normalize(avg_pool2d(random_features(2, 64, height + 4, width + 4), 5, stride=1), dim=1)
-    query, reference = features[0], features[1:]
-
-    def unfolded() -> Tensor:
-        keys = unfold(reference, side, padding=radius).view(64, side**2, -1)
-        logits = torch.einsum("ckn,cn->nk", keys, query.flatten(1))
-        inside = unfold(pad(torch.ones(1, 1, height, width), (radius,) * 4), side)[0].T > 0
-        return logits.masked_fill(~inside, -torch.inf).topk(10).values.div(0.07).softmax(1)
-
-    def in_tiles() -> Tensor:
-        return windowed_affinity(query, reference, radius=radius, top_k=10, temperature=0.07, window="square").weight
-
-    def timed(form: Callable[[], Tensor]) -> tuple[Tensor, float]:
-        start = time.process_time()
-        return form(), time.process_time() - start
-
-    in_tiles()  # the tiling is kept from the first frame on
-    (slow_weight, slow), *fast = timed(unfolded), *(timed(in_tiles) for _ in range(5))
-    assert torch.allclose(slow_weight, fast[0][0], atol=2e-3)
-    assert slow > 20 * min(seconds for _, seconds in fast)

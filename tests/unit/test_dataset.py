@@ -5,7 +5,6 @@ import tarfile
 from dataclasses import replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 import torch
@@ -216,9 +215,7 @@ def test_shrinking_does_not_alias() -> None:
     stripes = np.zeros((256, 256, 3), np.uint8)
     stripes[:, ::2] = 255
     view = random_view(np.random.default_rng(0), (256, 256), 64, (0.9, 0.9), rotation=0)
-    assert (
-        warp(stripes, view, 64).std() < 0.3 * cv2.resize(stripes, (64, 64), interpolation=cv2.INTER_NEAREST).std() + 40
-    )
+    assert warp(stripes, view, 64).std() < 10  # without a low-pass they beat against the grid: over 80
 
 
 def test_recipe_defaults_are_pinned() -> None:

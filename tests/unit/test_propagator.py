@@ -140,6 +140,32 @@ def test_known_frames_continue_a_run_as_if_it_had_not_stopped() -> None:
     assert video.reads == 2 + 6  # the rest, and the references it looks at: 0, 3, 4, 5, 6, 7
 
 
+def test_frames_left_out_of_what_is_known_are_not_worked_out_again() -> None:
+    """A run that goes on at frame 8 needs frames 3, 5 and 7 of its memory, not 1, 2, 4 and 6."""
+    whole = run(mask(0))
+    known = tuple(Anchor(f, whole[f].labels) for f in (3, 5, 7))
+    video = MemoryVideo(IMAGES)
+    request = PropagationRequest((mask(0),), known, start=8, options=OPTIONS)
+    engine = Propagator(video, load_extractor("lab", "cpu"))
+    rest = {r.frame: r for r in engine.run(request)}
+    assert sorted(rest) == [8, 9]
+    assert all(overlap(r, n) > GOOD for r in rest.values() for n in (7, 200))
+    assert video.reads == 2 + 4  # 8 and 9, and the references 0, 3, 5, 7
+
+
+def test_anchors_before_the_start_stay_references(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+    original = model.propagator.windowed_affinity
+
+    def counted(query: torch.Tensor, keys: torch.Tensor, **kwargs: object) -> object:
+        seen.append(len(keys))
+        return original(query, keys, **kwargs)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(model.propagator, "windowed_affinity", counted)
+    run(mask(0), mask(2), mask(4), start=5, stop=6)
+    assert seen == [3]
+
+
 def test_a_range_starts_from_the_nearest_anchor_outside_it() -> None:
     results = run(mask(0), start=5, stop=8)
     assert list(results) == [5, 6, 7]
@@ -167,7 +193,7 @@ def test_closing_the_generator_stops_decoding() -> None:
     before = threading.active_count()
     results = propagator().run(PropagationRequest((mask(0),), options=OPTIONS))
     next(results), next(results)
-    results.close()  # type: ignore[attr-defined]
+    results.close()
     assert threading.active_count() == before
 
 
