@@ -109,22 +109,20 @@ def pair_losses(
     as cells of another clip; lab [B, 2, 3, H, W] undropped; channel: the colour channel that was dropped;
     to_source [B, 2, 2, 3] and photo [B] as in `model.training.dataset.Sample`. Each view of a pair is the query once.
     """
-    exact = photo & (recipe.correspondence > 0)
-    first, second = features[~exact].unbind(dim=1)
-    logits = similarity(first, second, recipe)
-    colours = lab[~exact, :, channel]
-    forth = reconstruction_loss(logits, colours[:, 1:], colours[:, :1], recipe.radius)
-    back = reconstruction_loss(logits.mT, colours[:, :1], colours[:, 1:], recipe.radius)
+    logits = similarity(features[:, 0], features[:, 1], recipe)
+    same_colours = ~photo if recipe.jitter else torch.ones_like(photo)
+    colours = lab[same_colours, :, channel]
+    forth = reconstruction_loss(logits[same_colours], colours[:, 1:], colours[:, :1], recipe.radius)
+    back = reconstruction_loss(logits[same_colours].mT, colours[:, :1], colours[:, 1:], recipe.radius)
     losses = {"reconstruction": (forth + back) / 2}
     if recipe.correspondence > 0:
-        first, second = features[exact].unbind(dim=1)
-        other_first, other_second = previous[exact].unbind(dim=1)
-        logits = similarity(first, second, recipe)
-        first_map, second_map = to_source[exact].unbind(dim=1)
+        first, second = features[photo].unbind(dim=1)
+        other_first, other_second = previous[photo].unbind(dim=1)
+        first_map, second_map = to_source[photo].unbind(dim=1)
         grid = features.shape[-1]
         wrong = similarity(first, other_second, recipe)
-        forth = correspondence_loss(logits, wrong, first_map, second_map, grid)
+        forth = correspondence_loss(logits[photo], wrong, first_map, second_map, grid)
         wrong = similarity(second, other_first, recipe)
-        back = correspondence_loss(logits.mT, wrong, second_map, first_map, grid)
+        back = correspondence_loss(logits[photo].mT, wrong, second_map, first_map, grid)
         losses["correspondence"] = (forth + back) / 2
     return losses

@@ -157,9 +157,9 @@ class PropagationOptions:
     short_side: int | None = 480
     radius: int = 12
     window: str = "circle"
-    top_k: int = 10
-    temperature: float = 0.07
-    colour: float = 0.0
+    top_k: int = 5
+    temperature: float = 0.05
+    colour: float = 48.0
     anchors: int = 4
     long_term: tuple[int, ...] = (5,)
     short_term: tuple[int, ...] = (1, 3, 5)

@@ -15,8 +15,8 @@ class Recipe:
     radius:         window radius R of the training affinity, cells.
     reconstruction: weight of the colour reconstruction loss (eqs 1-4, 18-19).
     correspondence: weight of the cross-entropy against the exact correspondence of two views of one photo.
-                    Above 0 the two views are colour-jittered and left out of the colour reconstruction;
-                    at 0 they are one more pair to reconstruct.
+    jitter:         change the colours of the two views of a photo independently; they are then left out of the
+                    colour reconstruction. Features trained so match shapes well and ignore what colour tells.
     photo_share:    share of photo pairs in a batch, if the corpus has photos.
     gaps, gap_odds: distance of the two frames in seconds (2, 5 and 8 frames at 30 fps) and their odds.
     crop:           side of the training crop in pixels; crop_scale: its side as a share of the short side.
@@ -29,6 +29,7 @@ class Recipe:
     radius: int = 12
     reconstruction: float = 1.0
     correspondence: float = 0.0
+    jitter: bool = False
     photo_share: float = 0.5
     gaps: tuple[float, ...] = (2 / 30, 5 / 30, 8 / 30)
     gap_odds: tuple[float, ...] = (0.4, 0.4, 0.2)
@@ -46,7 +47,7 @@ RECIPES = {
     r.name: r
     for r in (
         Recipe("mast"),
-        Recipe("dense", similarity="cosine", correspondence=0.2),
+        Recipe("dense", similarity="cosine", correspondence=0.04),
     )
 }
 

@@ -143,7 +143,7 @@ class PairDataset(Dataset[Sample]):
         first = random_view(rng, image.shape[:2], size, scale, rotation=10)
         second = nearby_view(rng, first, size)
         views = [warp(image, view, size) for view in (first, second)]
-        if self.recipe.correspondence > 0:
+        if self.recipe.jitter:
             views = [jitter(rng, view) for view in views]
         return views, [first, second]
 

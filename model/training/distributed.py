@@ -66,7 +66,7 @@ class World:
             model = nn.SyncBatchNorm.convert_sync_batchnorm(model)  # type: ignore[no-untyped-call]
         else:
             share_statistics(model)
-        return DistributedDataParallel(model, broadcast_buffers=False)
+        return DistributedDataParallel(model)
 
     def sum(self, values: Tensor) -> Tensor:
         """The sum over all processes, without a gradient."""

@@ -73,6 +73,10 @@ class RunDirectory:
         with open(self.metrics, "a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
 
+    def has_weights_of(self, step: int) -> bool:
+        """Were `encoder.pt` and its card written after this step?"""
+        return self.weights.exists() and read_card(self.card).get("steps") == step
+
     def finish(self, steps: int, seconds: float) -> None:
         """Complete the card once the weights are written. Scores of earlier weights go."""
         card = read_card(self.card)

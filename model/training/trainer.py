@@ -71,7 +71,7 @@ def _train(options: TrainingOptions, recipe: Recipe, world: World, report: Calla
     bf16 = options.precision == "bf16" or (options.precision == "auto" and bf16_is_fast(world.device))
     model = world.wrap(state.model)
     batches = _batches(PairDataset(corpus, recipe, options.seed), options.workers, world, state.step)
-    first_step, started = state.step, time.monotonic() - state.elapsed
+    started = time.monotonic() - state.elapsed
     with _stop_on_signal() as stopped:
         while True:
             begun = time.monotonic()
@@ -82,7 +82,7 @@ def _train(options: TrainingOptions, recipe: Recipe, world: World, report: Calla
             losses = _step(model, state, next(batches), recipe, options.seed, rate, world, bf16)
             state.step += 1
             state.elapsed = time.monotonic() - started
-            if not all(map(math.isfinite, losses.values())):
+            if not all(map(math.isfinite, losses.values())):  # the weights are spoiled: save nothing more
                 raise ValueError(
                     f"{run.folder}: the loss is no longer a number at step {state.step}; the last checkpoint is kept, "
                     "resume it with precision fp32 or start again with another seed"
@@ -94,7 +94,7 @@ def _train(options: TrainingOptions, recipe: Recipe, world: World, report: Calla
                 if state.step % options.checkpoint_every == 0:
                     state.save(run.checkpoint, recipe, options.seed)
                 report(line)
-    if world.first and (state.step > first_step or not run.weights.exists()):
+    if world.first and not run.has_weights_of(state.step):
         state.save(run.checkpoint, recipe, options.seed)
         save_weights(run.weights, state.average, recipe)
         run.finish(state.step, state.elapsed)
@@ -140,10 +140,7 @@ def _step(
     world: World,
     bf16: bool,
 ) -> dict[str, float]:
-    """One optimiser step; returns the losses by name and the norm of the gradient, all of the whole batch.
-
-    Weights stay as they are if one of these is not finite.
-    """
+    """One optimiser step; returns the losses by name and the norm of the gradient, all of the whole batch."""
     batch = Sample(*(t.to(world.device, non_blocking=True) for t in batch))
     lab = rgb_to_lab(batch.views)
     channel = 1 + int(torch.randint(2, (), generator=torch.Generator().manual_seed(seed * 1_000_003 + state.step)))
@@ -159,9 +156,8 @@ def _step(
     for group in state.optimiser.param_groups:
         group["lr"] = rate
     losses["gradient"] = float(nn.utils.clip_grad_norm_(state.model.parameters(), _MAX_GRADIENT))
-    if all(map(math.isfinite, losses.values())):  # a broken step must not reach the weights
-        state.optimiser.step()
-        update_average(state.average, state.model, state.step)
+    state.optimiser.step()
+    update_average(state.average, state.model, state.step)
     return losses
 
 

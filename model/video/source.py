@@ -255,14 +255,14 @@ def check_size(path: Path, height: int, width: int) -> None:
 
 def frame_rate(times: NDArray[np.float64], declared: float) -> float:
     """Mean frames per second. A declared rate is exact (30000/1001) but may lie: it holds where the times agree."""
-    measured = (len(times) - 1) / float(times[-1]) if len(times) > 1 else declared or NOMINAL_FPS
+    measured = (len(times) - 1) / float(times[-1]) if times[-1] > 0 else declared or NOMINAL_FPS
     return declared if abs(declared - measured) < 0.02 * measured else measured
 
 
 def cut_note(times: NDArray[np.float64], end: float, declared_end: float) -> tuple[str, ...]:
     """A note where the last frame ends well before a header says so (all in seconds), else nothing."""
     gaps = np.diff(times, append=end)
-    if declared_end - end <= 2 * gaps.max():
+    if gaps.max() <= 0 or declared_end - end <= 2 * gaps.max():
         return ()
     declared = len(times) + round((declared_end - end) / gaps.mean())
     return (

@@ -15,6 +15,7 @@ from typing import Any
 
 import av
 import numpy as np
+from av.video.frame import PictureType
 from PIL import Image
 
 from model.types import UInt8Array
@@ -76,9 +77,14 @@ def encode(
     container_options: dict[str, str] | None = None,
     rotation: int = 0,
     mirror: bool = False,
+    intra: int = 0,
     rate: Fraction | int = 25,
 ) -> Path:
-    """Write pictures as a video; times in milliseconds make the rate variable. Rotated ones come out upright."""
+    """Write pictures as a video that is to be shown upright.
+
+    times:  milliseconds, for a variable rate.
+    intra:  frames at the beginning that are coded by themselves.
+    """
     with av.open(str(path), "w", options=container_options or {}) as container:
         stream = container.add_stream(codec, rate=rate, options=options or {})
         assert isinstance(stream, av.VideoStream)
@@ -93,6 +99,8 @@ def encode(
             stream.time_base = stream.codec_context.time_base = MILLISECONDS
         for i, image in enumerate(stored):
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
+            if i < intra:
+                frame.pict_type = PictureType.I
             if times is not None:
                 frame.pts, frame.time_base = times[i], MILLISECONDS
             container.mux(stream.encode(frame))
@@ -147,6 +155,22 @@ def _edited(path: Path) -> Clip:
     return Clip(path, range(7, COUNT), _even(COUNT - 7))
 
 
+def _repeating(path: Path) -> Clip:
+    """An edit list shows frames 12 to 23 once more after the last."""
+    encode(path, options=B_FRAMES)
+    content = bytearray(path.read_bytes())
+    at = content.index(b"elst") + 12
+    start = struct.unpack_from(">i", content, at + 4)[0]
+    content[at + 12 : at + 12] = struct.pack(">IiI", GROUP * STEP, start + GROUP * 512, 1 << 16)
+    content[at - 1] = 2  # entries
+    for box in (b"moov", b"trak", b"edts", b"elst"):
+        length = content.index(box) - 4
+        content[length : length + 4] = struct.pack(">I", struct.unpack_from(">I", content, length)[0] + 12)
+    path.write_bytes(content)
+    numbers = [*range(COUNT), *range(GROUP, 2 * GROUP)]
+    return Clip(path, numbers, _even(len(numbers)))
+
+
 def _lying(path: Path) -> Clip:
     """The header promises 500 frames, the file holds 40."""
     encode(path, "mjpeg", "yuvj420p")
@@ -198,6 +222,7 @@ FILES: dict[str, Callable[[Path], Clip]] = {
     "late.mp4": lambda path: _clip(path, times=[t + 1500 for t in _uneven()], options=B_FRAMES),
     "late.mkv": lambda path: _clip(path, times=[t + 1500 for t in _uneven()], options=B_FRAMES),
     "edited.mp4": _edited,
+    "repeating.mp4": _repeating,
     "turned.mov": lambda path: _clip(path, rotation=90, options=B_FRAMES),
     "upside-down.mp4": lambda path: _clip(path, rotation=180),
     "odd.mp4": lambda path: _clip(path, pix_fmt="yuv444p", size=(HEIGHT + 1, WIDTH + 1), options=B_FRAMES),
@@ -205,7 +230,8 @@ FILES: dict[str, Callable[[Path], Clip]] = {
     "vp9.webm": lambda path: _clip(path, "libvpx-vp9", options={"cpu-used": "8"}),
     "hiding.webm": _hiding,
     "mpeg4.avi": lambda path: _clip(path, "mpeg4", options={"bf": "2"}),
-    "no-times.avi": lambda path: _clip(path, options=B_FRAMES),  # B-frames, and times in decoding order only
+    # The container keeps times in decoding order only, and B-frames come late.
+    "no-times.avi": lambda path: _clip(path, options=B_FRAMES, intra=28),
     "lying.avi": _lying,
     "cut.webm": _cut,
     "single.mp4": _single,

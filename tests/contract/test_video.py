@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -19,8 +20,8 @@ from PIL import Image
 
 from model.types import UInt8Array
 from model.video import VideoSource, open_video
-from model.video.index import packets
-from model.video.source import FRAMES_AHEAD, FrameCache, Reader
+from model.video.index import PROBED, decode, packets
+from model.video.source import FRAMES_AHEAD, FrameCache, Reader, cut_note, frame_rate
 from tests.contract.clips import (
     COUNT,
     FILES,
@@ -277,16 +278,53 @@ def demuxed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 @pytest.mark.parametrize(
-    "name", ["b-frames.mp4", "fragments.mp4", "open-groups.mp4", "late.mkv", "vp9.webm", "no-times.avi", "turned.mov"]
+    ("name", "groups"),
+    [
+        ("b-frames.mp4", 1),
+        ("fragments.mp4", 1),
+        ("open-groups.mp4", 1),
+        ("late.mkv", 1),
+        ("vp9.webm", 1),
+        ("mpeg4.avi", 1),
+        ("turned.mov", 1),
+        ("stream.ts", 2),
+    ],
 )
-def test_a_seek_decodes_one_group_only(name: str, clips: dict[str, Clip], demuxed: list[int]) -> None:
+def test_a_seek_decodes_hardly_more_than_a_group(
+    name: str, groups: int, clips: dict[str, Clip], demuxed: list[int]
+) -> None:
     delay = 8  # packets that the decoder takes in before it gives a frame out
     with open_video(clips[name].path, backend="pyav") as source:
         source[3 * GROUP + 1]
-        assert len(demuxed) <= 4 + delay
+        assert len(demuxed) <= groups * GROUP + delay
         demuxed.clear()
         source[2 * GROUP - 1]
-        assert len(demuxed) <= GROUP + 1 + delay
+        assert len(demuxed) <= groups * GROUP + 1 + delay
+
+
+@pytest.mark.parametrize("name", ["b-frames.mp4", "uneven.mkv", "edited.mp4", "mpeg4.avi", "stream.ts", "uneven.gif"])
+def test_opening_decodes_the_beginning_only(name: str, clips: dict[str, Clip], monkeypatch: pytest.MonkeyPatch) -> None:
+    decoded = []
+
+    def counting(*arguments: Any) -> Iterator[tuple[int, av.VideoFrame | None]]:
+        for pair in decode(*arguments):
+            decoded.append(pair[0])
+            yield pair
+
+    monkeypatch.setattr("model.video.index.decode", counting)
+    open_video(clips[name].path, backend="pyav").close()
+    assert len(decoded) == PROBED < COUNT
+
+
+def test_a_demuxer_that_loses_a_packet_shifts_nothing(clips: dict[str, Clip], monkeypatch: pytest.MonkeyPatch) -> None:
+    def losing(container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.Packet | None]:
+        taken = list(packets(container, stream))
+        from_the_start = len(taken) > COUNT
+        yield from taken if from_the_start else taken[:3] + taken[4:]
+
+    monkeypatch.setattr("model.video.file.packets", losing)
+    with open_video(clips["uneven.mkv"].path, backend="pyav") as source:
+        assert [number_of(source[i].image) for i in (35, 20, 30, 13)] == [35, 20, 30, 13]
 
 
 def test_reading_on_takes_every_packet_once(clips: dict[str, Clip], demuxed: list[int]) -> None:
@@ -360,6 +398,13 @@ def test_a_fractional_rate_is_exact(tmp_path: Path) -> None:
     for backend in ("pyav", "opencv"):
         with open_video(path, backend=backend) as source:
             assert source.fps == pytest.approx(30000 / 1001, abs=1e-9)
+
+
+def test_times_that_stand_still_break_nothing() -> None:
+    still = np.zeros(3)
+    assert frame_rate(still, 30.0) == 30
+    assert frame_rate(still, 0.0) == 25
+    assert cut_note(still, 0.0, 9.0) == ()
 
 
 def test_transparency_is_laid_over_black(tmp_path: Path) -> None:

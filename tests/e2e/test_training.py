@@ -160,6 +160,16 @@ def test_resuming_a_finished_run_changes_no_weights(corpus: Path, tmp_path: Path
     assert len(metrics(run)) == 3
 
 
+def test_a_run_killed_between_its_last_two_files_is_completed(corpus: Path, straight: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    train(options(corpus, run), stop_at(3))
+    old = (run / "encoder.pt").read_bytes()
+    (run / "checkpoint.pt").write_bytes((straight / "checkpoint.pt").read_bytes())
+    train(options(corpus, run, resume=True))
+    assert (run / "encoder.pt").read_bytes() == (straight / "encoder.pt").read_bytes() != old
+    assert json.loads((run / "card.json").read_text())["steps"] == 6
+
+
 def test_a_run_may_end_by_the_clock(corpus: Path, tmp_path: Path) -> None:
     train(options(corpus, tmp_path / "run", steps=None, minutes=1e-3))
     assert metrics(tmp_path / "run")[-1]["elapsed"] > 0
@@ -301,7 +311,9 @@ def test_two_processes_learn_what_one_does(corpus: Path, tmp_path: Path) -> None
     run, script = tmp_path / "two" / "run", tmp_path / "script.py"
     script.write_text(DISTRIBUTED)
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    done = subprocess.run([*torchrun, script, corpus, run], cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True)
+    done = subprocess.run(
+        [*torchrun, script, corpus, run], cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, timeout=280
+    )
     assert done.returncode == 0, done.stderr
     first, second = ((run.parent / f"rank{n}").read_text().split() for n in range(2))
     assert first[0] == second[0]  # the same weights
@@ -309,8 +321,8 @@ def test_two_processes_learn_what_one_does(corpus: Path, tmp_path: Path) -> None
     single, double = metrics(tmp_path / "one" / "run"), metrics(run)
     assert [line["step"] for line in double] == [1, 2, 3, 4, 5, 6]
     for term in ("total", "reconstruction", "correspondence", "gradient"):
-        assert [line[term] for line in double] == pytest.approx([line[term] for line in single], rel=1e-3)
-    same_weights(tmp_path / "one" / "run", run, 1e-3)
+        assert [line[term] for line in double] == pytest.approx([line[term] for line in single], rel=1e-4)
+    same_weights(tmp_path / "one" / "run", run, 1e-4)
     assert sorted(f.name for f in run.iterdir()) == ["card.json", "checkpoint.pt", "encoder.pt", "metrics.jsonl"]
     assert json.loads((run / "card.json").read_text())["processes"] == 2
 

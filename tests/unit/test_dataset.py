@@ -195,7 +195,7 @@ def test_views_of_a_video_are_two_moments_under_one_map(tmp_path: Path) -> None:
 
 
 def test_only_photos_are_recoloured(corpus: Corpus) -> None:
-    data, plain = PairDataset(corpus, TINY_DENSE, 0), PairDataset(corpus, replace(TINY_DENSE, correspondence=0.0), 0)
+    data, plain = (PairDataset(corpus, replace(TINY_DENSE, jitter=jitter), 0) for jitter in (True, False))
     for n in range(4):
         assert torch.equal(data[n].views, plain[n].views) == (not data[n].photo)
         assert torch.equal(data[n].to_source, plain[n].to_source)

@@ -24,7 +24,7 @@ from model.recipes import Recipe
 GRID = 6
 SIZE = 4 * GRID
 MAST = Recipe("mast", radius=2)
-DENSE = Recipe("dense", radius=2, similarity="cosine", correspondence=0.2)
+DENSE = Recipe("dense", radius=2, similarity="cosine", correspondence=0.2, jitter=True)
 IDENTITY = torch.tensor([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
 QUARTER_TURN = torch.tensor([[0.0, -1.0, SIZE - 4.0], [1.0, 0.0, 0.0]])  # exact, so places on the edge stay there
 
@@ -241,9 +241,11 @@ def test_the_loss_looks_at_the_dropped_colour_alone() -> None:
     assert not torch.equal(batch.losses(DENSE, channel=1)["reconstruction"], before)
 
 
-def test_without_correspondence_photos_are_pairs_to_reconstruct() -> None:
-    losses = Batch().losses(replace(DENSE, correspondence=0.0))
+def test_photos_are_pairs_to_reconstruct_unless_they_are_recoloured() -> None:
+    losses = Batch().losses(replace(DENSE, correspondence=0.0, jitter=False))
     assert set(losses) == {"reconstruction"} and len(losses["reconstruction"]) == 4
+    losses = Batch().losses(replace(DENSE, jitter=False))
+    assert [len(losses[n]) for n in ("reconstruction", "correspondence")] == [4, 2]
 
 
 @pytest.mark.parametrize("photos", [True, False])
