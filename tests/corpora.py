@@ -29,7 +29,7 @@ TINY = Recipe(
     batch=4,
     warmup=3,
 )
-TINY_DENSE = replace(TINY, name="tiny-dense", similarity="cosine", correspondence=0.2, batch=6)
+TINY_DENSE = replace(TINY, name="tiny-dense", similarity="cosine", correspondence=0.2, jitter=True, batch=6)
 
 
 def write_clip(path: Path, images: list[UInt8Array]) -> Path:

@@ -59,7 +59,8 @@ class TrainingState:
         """Go on from a checkpoint. ValueError if it is none, or one of another recipe or seed."""
         content = load_file(path)
         try:
-            old: dict[str, Any] = {**content["recipe"], "seed": content["seed"]}
+            # A field that is younger than the checkpoint had its default then.
+            old: dict[str, Any] = {**Recipe("").as_dict(), **content["recipe"], "seed": content["seed"]}
             for name, value in {**recipe.as_dict(), "seed": seed}.items():
                 if old.get(name) != value:
                     raise ValueError(

@@ -110,6 +110,11 @@ def sample_numbers(first_step: int, batch: int, rank: int, size: int) -> Iterato
         yield list(range(begin, begin + share))
 
 
+def dropped_channel(seed: int, step: int) -> int:
+    """The colour that all frames of a step lack: a (1) or b (2), drawn with even odds."""
+    return 1 + int(torch.randint(2, (), generator=torch.Generator().manual_seed(seed * 1_000_003 + step)))
+
+
 def _batches(data: PairDataset, workers: int, world: World, first_step: int) -> Iterator[Sample]:
     loader = DataLoader(
         data,
@@ -143,7 +148,7 @@ def _step(
     """One optimiser step; returns the losses by name and the norm of the gradient, all of the whole batch."""
     batch = Sample(*(t.to(world.device, non_blocking=True) for t in batch))
     lab = rgb_to_lab(batch.views)
-    channel = 1 + int(torch.randint(2, (), generator=torch.Generator().manual_seed(seed * 1_000_003 + state.step)))
+    channel = dropped_channel(seed, state.step)
     frames = drop_colour(lab.flatten(0, 1), channel).contiguous(memory_format=torch.channels_last)
     model.train()
     with torch.autocast(world.device.type, torch.bfloat16, enabled=bf16):

@@ -21,7 +21,7 @@ from model.features import load_extractor
 from model.recipes import RECIPES
 from model.training import trainer
 from model.training.checkpoint import load_file, save_file
-from model.training.trainer import sample_numbers, train
+from model.training.trainer import dropped_channel, sample_numbers, train
 from tests.corpora import TINY, moving_texture, options, register, write_clip, write_corpus
 
 ROOT = Path(__file__).parents[2]
@@ -300,6 +300,12 @@ def test_the_samples_of_a_step_are_shared_out_without_loss(size: int) -> None:
     for step in (5, 6, 7):
         numbers = [n for share in shares for n in next(share)]
         assert numbers == list(range(8 * step, 8 * step + 8))
+
+
+def test_both_colours_are_dropped_about_equally_often() -> None:
+    drawn = [dropped_channel(0, step) for step in range(200)]
+    assert set(drawn) == {1, 2} and 70 < drawn.count(1) < 130
+    assert drawn != [dropped_channel(1, step) for step in range(200)]
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import pickle
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -157,6 +158,19 @@ def test_a_checkpoint_of_something_else_is_refused(tmp_path: Path) -> None:
     save_weights(path, state.average, TINY)
     with pytest.raises(ValueError, match="not a checkpoint of a training run"):
         fresh.load(path, TINY, 3)
+
+
+def test_a_checkpoint_may_be_older_than_a_field_of_the_recipe(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint.pt"
+    trained_state().save(path, TINY, 3)
+    content = load_file(path)
+    del content["recipe"]["jitter"]
+    save_file(path, content)
+    fresh = TrainingState.fresh(TINY, CPU)
+    fresh.load(path, TINY, 3)
+    assert fresh.step == 7
+    with pytest.raises(ValueError, match="started with jitter False, not True"):
+        fresh.load(path, replace(TINY, jitter=True), 3)
 
 
 def test_training_may_start_from_an_encoder_of_the_same_shape(tmp_path: Path) -> None:

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from model.colour import rgb_to_lab
 from model.encoder import Encoder, EncoderConfig
-from model.features import EncoderFeatures, load_extractor, untrained_encoder
+from model.features import EncoderFeatures, as_key, as_query, cell_colours, load_extractor, untrained_encoder
 from model.recipes import get_recipe
 from model.training.checkpoint import save_file
 from model.training.trainer import save_weights
@@ -88,3 +89,23 @@ def test_a_pickle_that_would_run_code_is_refused(tmp_path: Path) -> None:
 def test_unknown_settings(arguments: dict[str, str], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         load_extractor("untrained", **arguments)  # type: ignore[arg-type]
+
+
+def test_the_product_of_query_and_key_falls_with_the_distance_of_their_colours() -> None:
+    features, colours = torch.randn(16, 2, 5), torch.randn(3, 2, 5)
+    key = as_key(features, colours)
+    query = as_query(key, 7.0)
+    for y, x, v, u in ((0, 0, 1, 4), (1, 2, 0, 3), (1, 1, 1, 1)):
+        distance = (colours[:, y, x] - colours[:, v, u]).square().sum()
+        constant = 3.5 * colours[:, y, x].square().sum()
+        expected = features[:, y, x] @ features[:, v, u] - 3.5 * distance + constant
+        assert float(query[:, y, x] @ key[:, v, u]) == pytest.approx(float(expected), rel=1e-4, abs=1e-4)
+    alone = as_query(key, 0.0)[:, 0, 0] @ key[:, 1, 1]
+    assert float(alone) == pytest.approx(float(features[:, 0, 0] @ features[:, 1, 1]), abs=1e-5)
+
+
+def test_cell_colours_are_the_mean_around_each_cells_centre() -> None:
+    image = torch.randint(0, 256, (1, 3, 12, 16), dtype=torch.uint8)
+    expected = rgb_to_lab(image)[0, :, 2:7, 6:11].mean(dim=(1, 2))
+    torch.testing.assert_close(cell_colours(image)[0, :, 1, 2], expected)
+    assert cell_colours(image[..., :11, :15]).shape == (1, 3, 3, 4)

@@ -60,7 +60,7 @@ def test_memory_does_not_grow_with_the_video() -> None:
 
 def test_the_feature_store_keeps_to_its_budget_and_forgets_the_oldest() -> None:
     video = MemoryVideo([texture(i, 32, 48) for i in range(6)])
-    one = 4 * 8 * 12 * 4  # C=4 channels of raw colour on an 8×12 grid, fp32
+    one = (4 + 4) * 8 * 12 * 4  # 4 channels of features and 4 of colour on an 8×12 grid, fp32
     store = FeatureStore(video, load_extractor("lab", "cpu"), (32, 48), Stopwatch(), budget=3 * one)
     first = [store.get(i) for i in range(6)]
     reads = video.reads
@@ -73,7 +73,7 @@ def test_the_feature_store_keeps_to_its_budget_and_forgets_the_oldest() -> None:
 def test_the_store_scales_to_the_working_size() -> None:
     video = MemoryVideo([texture(0, 64, 96)])
     store = FeatureStore(video, load_extractor("lab", "cpu"), (32, 48), Stopwatch())
-    assert store.get(0).shape == (4, 8, 12)
+    assert store.get(0).shape == (8, 8, 12)
 
 
 def test_a_spool_returns_what_it_was_given_in_any_order() -> None:

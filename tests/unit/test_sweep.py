@@ -44,7 +44,7 @@ def test_all_combinations_the_best_first_each_frame_encoded_once(root: Path) -> 
     assert trials[0].report.options.radius == trials[0].settings["radius"]
 
 
-@pytest.mark.parametrize(("grid", "message"), [({"colour": [1]}, "colour"), ({"top_k": [0]}, "top_k cannot be 0")])
+@pytest.mark.parametrize(("grid", "message"), [({"shade": [1]}, "shade"), ({"top_k": [0]}, "top_k cannot be 0")])
 def test_what_cannot_be_swept(root: Path, grid: dict[str, list[int]], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         sweep_davis(root, load_extractor("lab", "cpu"), grid)
