@@ -20,7 +20,7 @@ from PIL import Image
 
 from app.io.atomic import replacing
 from app.io.edges import IntArray, give_to_nearest, stray_ids, thin_ids
-from app.io.palette import PALETTE
+from model.palette import PALETTE
 from model.types import BACKGROUND, MAX_OBJECT_ID, VOID, BoolArray, LabelMap, UInt8Array
 
 FOREIGN = 1 << 16  # values from here on stand for colours that are not in the palette

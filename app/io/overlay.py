@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from app.io.palette import PALETTE
+from model.palette import PALETTE
 from model.types import BACKGROUND, VOID, KeypointSet, LabelMap, UInt8Array
 
 CROSS = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]], np.uint8)

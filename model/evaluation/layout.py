@@ -7,7 +7,6 @@ ROOT/ImageSets/**/<set>.txt                   optional: one sequence a line
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from model.files import replacing
+from model.palette import PALETTE
 from model.types import UInt8Array
 
 RESOLUTION = "480p"
@@ -37,21 +38,10 @@ def read_mask(path: Path) -> UInt8Array:
 def write_mask(path: Path, ids: UInt8Array) -> None:
     """Write object ids uint8 [H, W] as an indexed PNG with the DAVIS palette, atomically."""
     image = Image.fromarray(ids)
-    image.putpalette(_palette())
+    image.putpalette(PALETTE.tobytes())
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.part")
-    try:
-        image.save(temporary, format="PNG")
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _palette() -> bytes:
-    """768 bytes RGB: the bits of an id go in turn to R, G and B, each channel from its highest bit down."""
-    ids = np.arange(256)
-    channels = [sum(((ids >> (3 * level + c)) & 1) << (7 - level) for level in range(3)) for c in range(3)]
-    return np.stack(channels, axis=1).astype(np.uint8).tobytes()
+    with replacing(path) as partial:
+        image.save(partial, format="PNG")
 
 
 @dataclass(frozen=True, slots=True)

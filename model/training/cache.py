@@ -19,7 +19,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from model.training.files import replacing
+from model.files import replacing
 from model.types import UInt8Array
 from model.video import open_video
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from model.training.files import replacing
+from model.files import replacing
 
 PROGRAM = "mer-studio"
 WEIGHTS_FORMAT = 1

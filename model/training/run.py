@@ -18,9 +18,9 @@ from typing import Any
 
 import torch
 
+from model.files import replacing
 from model.recipes import Recipe
 from model.training.checkpoint import file_hash
-from model.training.files import replacing
 
 
 class RunDirectory:

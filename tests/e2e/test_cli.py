@@ -24,8 +24,8 @@ import app.propagation
 from app.__main__ import run
 from app.io.keypoints_csv import read_keypoints
 from app.io.masks import read_written, write_labels
-from app.io.palette import PALETTE
 from app.io.video_writer import VideoWriter
+from model.palette import PALETTE
 from model.types import LabelMap, PropagationOptions
 from model.video import open_video
 

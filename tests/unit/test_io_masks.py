@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from app.io.masks import read_label_folder, read_labels, read_written, write_labels
-from app.io.palette import PALETTE, davis_palette
+from model.palette import PALETTE, davis_palette
 from model.types import LabelMap
 
 

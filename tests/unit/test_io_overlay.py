@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from app.io.overlay import LINE, compose
-from app.io.palette import PALETTE
+from model.palette import PALETTE
 from model.types import KeypointSet, LabelMap
 
 GREY = np.full((40, 60, 3), 100, np.uint8)
