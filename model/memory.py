@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 import cv2
@@ -34,6 +35,7 @@ class Memory:
 
     options: PropagationOptions
     step: int  # +1 forward, -1 backward
+    excluded: Collection[int] = ()  # frames that nobody looks at
     _permanent: dict[int, Entry] = field(default_factory=dict)
     _passing: dict[int, Entry] = field(default_factory=dict)
     _latest_anchor: int | None = None
@@ -55,7 +57,7 @@ class Memory:
         nearest = sorted(self._permanent, key=lambda f: abs(frame - f))[: self.options.anchors]
         wanted = {f for f in self._passing if self._is_long_term(f)}
         wanted |= {frame - self.step * offset for offset in self.options.short_term}
-        found = {f: self._passing[f] for f in wanted if f in self._passing}
+        found = {f: self._passing[f] for f in wanted if f in self._passing and f not in self.excluded}
         return dict(sorted({**found, **{f: self._permanent[f] for f in nearest}}.items()))
 
     def _is_long_term(self, frame: int) -> bool:

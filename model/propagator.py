@@ -157,7 +157,7 @@ class _Walk:
         Anchors behind the first frame were passed in thought. Where frames are known from an earlier run, those between
         the anchor and the range that are not were left out on purpose: memory does not need them.
         """
-        memory = Memory(self._options, frames.step)
+        memory = Memory(self._options, frames.step, self._request.excluded)
         for passed in sorted(self._anchors, reverse=frames.step < 0):
             if (frames.start - passed) * frames.step > 0:
                 memory.add(passed, self._encode(self._anchors[passed]), anchor=True)

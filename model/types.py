@@ -193,6 +193,8 @@ class PropagationRequest:
     known: frames that were propagated earlier. They fill the memory as if this run had just made them, and
     are not propagated again; so an interrupted run goes on where it stopped.
 
+    excluded: frames that never serve as references.
+
     revision travels unchanged into every result, so a receiver can drop what is out of date.
     """
 
@@ -202,6 +204,7 @@ class PropagationRequest:
     stop: int | None = None
     direction: Direction = Direction.FORWARD
     options: PropagationOptions = field(default_factory=PropagationOptions)
+    excluded: tuple[int, ...] = ()
     revision: int = 0
 
     def __post_init__(self) -> None:

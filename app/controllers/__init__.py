@@ -1,0 +1,1 @@
+"""The only place where views meet the document and the jobs."""

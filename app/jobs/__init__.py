@@ -1,0 +1,1 @@
+"""Work beside the window: one inference thread, decoding, training as a subprocess."""

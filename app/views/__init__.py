@@ -1,0 +1,1 @@
+"""Qt widgets and the pure functions that draw what they show."""
