@@ -11,6 +11,8 @@ from app.bench_cli import bench
 from app.demo.cli import demo
 from app.doctor import doctor
 from app.evaluate_cli import evaluate
+from app.export_cli import export
+from app.inspect_cli import inspect
 from app.propagate_cli import propagate
 from app.train_cli import train
 
@@ -22,6 +24,8 @@ app = typer.Typer(
 app.command()(propagate)
 app.command()(train)
 app.add_typer(evaluate, name="evaluate")
+app.command()(inspect)
+app.command()(export)
 app.command()(bench)
 app.command()(demo)
 app.command()(doctor)

@@ -1,4 +1,4 @@
-"""`mer evaluate davis`, `keypoints` and `sweep`: scores as tables and as JSON."""
+"""`mer evaluate davis`, `keypoints`, `sweep` and `effort`: scores as tables and as JSON."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from app import options as opt
 from model.types import PropagationOptions
 
 if TYPE_CHECKING:
+    from app.effort import EffortReport
     from model.evaluation.runner import Progress, Propagate
 
 evaluate = typer.Typer(no_args_is_help=True, help="Score the propagation against ground truth.")
@@ -30,6 +31,7 @@ def davis(
     weights: opt.Weights = None,
     size: opt.Size = opt.DEFAULT_SIZE,
     radius: opt.Radius = opt.DEFAULT.radius,
+    sampler: opt.Sampler = opt.DEFAULT.sampler,
     window: opt.Window = opt.DEFAULT.window,
     top_k: opt.TopK = opt.DEFAULT.top_k,
     temperature: opt.Temperature = opt.DEFAULT.temperature,
@@ -52,7 +54,7 @@ def davis(
             report = score_folder(root, score, sequences=_names(sequences), progress=progress)
         else:
             options = opt.propagation_options(
-                size, radius, window, top_k, temperature, colour, edges, long_term, short_term, soft
+                size, radius, sampler, window, top_k, temperature, colour, edges, long_term, short_term, soft
             )
             propagate, provenance = _propagator(weights, device)
             report = evaluate_davis(
@@ -83,6 +85,7 @@ def keypoints(
     weights: opt.Weights = None,
     size: opt.Size = opt.DEFAULT_SIZE,
     radius: opt.Radius = opt.DEFAULT.radius,
+    sampler: opt.Sampler = opt.DEFAULT.sampler,
     window: opt.Window = opt.DEFAULT.window,
     top_k: opt.TopK = opt.DEFAULT.top_k,
     temperature: opt.Temperature = opt.DEFAULT.temperature,
@@ -98,7 +101,7 @@ def keypoints(
     _check_writable(json_path)
     with _progress() as progress:
         options = opt.propagation_options(
-            size, radius, window, top_k, temperature, colour, edges, long_term, short_term, soft
+            size, radius, sampler, window, top_k, temperature, colour, edges, long_term, short_term, soft
         )
         from model.evaluation.keypoint_sets import read_badja, read_jhmdb
         from model.evaluation.keypoints import evaluate_keypoints
@@ -122,6 +125,7 @@ def sweep(
     weights: opt.Weights = None,
     size: opt.Size = opt.DEFAULT_SIZE,
     radius: Annotated[str, typer.Option(help="Window radii to try, separated by commas.")] = str(opt.DEFAULT.radius),
+    sampler: Annotated[str, typer.Option(help="fixed, contract, grow, or several.")] = opt.DEFAULT.sampler,
     top_k: Annotated[str, typer.Option(help="Numbers of votes to try.")] = str(opt.DEFAULT.top_k),
     temperature: Annotated[str, typer.Option(help="Temperatures to try.")] = str(opt.DEFAULT.temperature),
     colour: Annotated[str, typer.Option(help="Weights of colour to try.")] = str(opt.DEFAULT.colour),
@@ -140,6 +144,7 @@ def sweep(
 
     grid: dict[str, list[Any]] = {
         "radius": opt.values(radius, int, "--radius"),
+        "sampler": opt.names(sampler),
         "top_k": opt.values(top_k, int, "--top-k"),
         "temperature": opt.values(temperature, float, "--temperature"),
         "colour": opt.values(colour, float, "--colour"),
@@ -163,6 +168,40 @@ def sweep(
     _show(report, ("J&F", "J", "F", "J-recall", "F-recall", "J-decay"), json_path, first="options", last="best")
 
 
+@evaluate.command()
+def effort(
+    root: Annotated[Path, typer.Argument(help="Folder with JPEGImages/480p and Annotations/480p.")],
+    sequences: Sequences = None,
+    target: Annotated[float, typer.Option(min=0, max=1, help="Mean J at which the annotator is content.")] = 0.9,
+    limit: Annotated[int, typer.Option(min=1, help="Human frames after which the annotator gives up.")] = 12,
+    weights: opt.Weights = None,
+    size: opt.Size = opt.DEFAULT_SIZE,
+    device: opt.Device = None,
+    json_path: Json = None,
+) -> None:
+    """Count the frames that a person has to label: a simulated annotator paints, updates, and paints again.
+
+    The next frame is chosen by the program's doubt, in the middle of the widest gap, or by one who knows the truth.
+    """
+    _check_writable(json_path)
+    from app.effort import evaluate_effort
+    from model.features import load_extractor
+
+    extractor = load_extractor(weights, device)
+    options = PropagationOptions(short_side=size or None)
+    with _progress() as progress:
+        report = evaluate_effort(
+            root,
+            extractor,
+            sequences=_names(sequences),
+            options=options,
+            target=target,
+            limit=limit,
+            progress=progress,
+        )
+    _show_effort(report, json_path)
+
+
 def _propagator(weights: str | None, device: str | None) -> tuple[Propagate, dict[str, str]]:
     """A propagator on the chosen features, and what the report says of them."""
     from model.features import load_extractor
@@ -171,6 +210,30 @@ def _propagator(weights: str | None, device: str | None) -> tuple[Propagate, dic
     extractor = load_extractor(weights, device)
     provenance = {"name": extractor.name, "sha256": extractor.sha256, "recipe": extractor.recipe}
     return lambda source, request: Propagator(source, extractor).run(request), provenance
+
+
+def _show_effort(report: EffortReport, json_path: str | None) -> None:
+    from app.effort import Pick
+
+    text = json.dumps(report.as_dict(), indent=2)
+    if json_path == "-":
+        typer.echo(text)
+        return
+    if json_path is not None:
+        from app.io.atomic import write_text
+
+        write_text(Path(json_path), text + "\n")
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("sequence", caption=f"human frames until mean J ≥ {report.target:g}, at most {report.limit}")
+    for pick in Pick:
+        table.add_column(pick.value, justify="right")
+    for name in report.rounds:
+        table.add_row(name, *(str(report.frames(name, pick)) for pick in Pick))
+    table.add_section()
+    table.add_row("all", *(str(report.total(pick)) for pick in Pick))
+    Console().print(table)
 
 
 def _names(text: str | None) -> list[str] | None:

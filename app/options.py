@@ -26,6 +26,10 @@ Size = Annotated[
     int, typer.Option(min=0, help="Short side in pixels to work on; 0 = the video's own.", rich_help_panel=MATCHING)
 ]
 Radius = Annotated[int, typer.Option(help="Window radius in cells of 4 pixels.", rich_help_panel=MATCHING)]
+Sampler = Annotated[
+    str,
+    typer.Option(help="Who sets windows: fixed (the radius), contract or grow (clusters).", rich_help_panel=MATCHING),
+]
 Window = Annotated[str, typer.Option(help="square or circle.", rich_help_panel=MATCHING)]
 TopK = Annotated[int, typer.Option(help="Votes per cell.", rich_help_panel=MATCHING)]
 Temperature = Annotated[float, typer.Option(help="Softmax temperature of the votes.", rich_help_panel=MATCHING)]
@@ -45,6 +49,7 @@ Soft = Annotated[
 def propagation_options(
     size: int,
     radius: int,
+    sampler: str,
     window: str,
     top_k: int,
     temperature: float,
@@ -60,6 +65,7 @@ def propagation_options(
     return PropagationOptions(
         short_side=size or None,
         radius=radius,
+        sampler=sampler,
         window=window,
         top_k=top_k,
         temperature=temperature,

@@ -32,6 +32,7 @@ def propagate(
     recipe: Annotated[str | None, typer.Option(help="Insist on weights trained by this recipe.")] = None,
     size: opt.Size = opt.DEFAULT_SIZE,
     radius: opt.Radius = opt.DEFAULT.radius,
+    sampler: opt.Sampler = opt.DEFAULT.sampler,
     window: opt.Window = opt.DEFAULT.window,
     top_k: opt.TopK = opt.DEFAULT.top_k,
     temperature: opt.Temperature = opt.DEFAULT.temperature,
@@ -62,7 +63,7 @@ def propagate(
     OUT/report.json. Frames count from 0. Ctrl+C keeps the finished frames, and --resume goes on.
     """
     options = opt.propagation_options(
-        size, radius, window, top_k, temperature, colour, edges, long_term, short_term, soft, references, cycle
+        size, radius, sampler, window, top_k, temperature, colour, edges, long_term, short_term, soft, references, cycle
     )
     from app.io.output import OutputFolder
     from app.io.video_writer import check_encoder

@@ -19,6 +19,7 @@ from torch import Tensor
 from model.affinity.votes import Affinity
 
 _PEAKS = 2
+_APART = 8  # rows of cells: 2^(-4·8²) is 0 in fp32
 _SCALE = 20.0  # shares are small; smooth-L1 turns linear at a difference of 1/20
 
 
@@ -58,16 +59,15 @@ def compact(weight: Tensor, index: Tensor, grid: tuple[int, int]) -> Tensor:
     index: into the concatenated cells of all references, grid (h, w) each. There is no gradient: A′ is a target.
     """
     height, width = grid
-    top = weight.topk(min(_PEAKS, weight.shape[1]), dim=1)
-    peak = index.expand(len(weight), -1).gather(1, top.indices)
+    # The references stand one below the other, too far apart for a Gaussian to reach from one into the next.
+    y = (index // width + index // (height * width) * _APART).to(weight.dtype).expand_as(weight)
+    x = (index % width).to(weight.dtype).expand_as(weight)
+    peaks = weight.topk(min(_PEAKS, weight.shape[1]), dim=1)
     prior = torch.zeros_like(weight)
-    for share, place in zip(top.values.split(1, dim=1), peak.split(1, dim=1), strict=True):
-        # One row number for all references: two cells of different references are at least a whole picture apart.
-        dy = index // width - place // width
-        dx = index % width - place % width
-        same = index // (height * width) == place // (height * width)
-        # Half the height at half a cell.
-        prior += torch.where(same, share * torch.exp2(-4.0 * (dy.square() + dx.square())), 0.0)
+    for n in range(peaks.values.shape[1]):
+        share, place = peaks.values[:, n, None], peaks.indices[:, n, None]
+        squared = (y - y.gather(1, place)).square() + (x - x.gather(1, place)).square()
+        prior += share * torch.exp2(-4 * squared)  # half the height at half a cell
     prior = torch.where(weight > 0, prior, 0.0)
     return prior * (weight.sum(dim=1, keepdim=True) / prior.sum(dim=1, keepdim=True))
 

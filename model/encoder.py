@@ -43,9 +43,16 @@ class Encoder(nn.Module):
         self._initialise()
 
     def forward(self, image: Tensor) -> Tensor:
-        x = self.relu(self.bn1(self.conv1(image)))
-        x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
-        features: Tensor = self.match(x)
+        return self.stages(self.stem(image))
+
+    def stem(self, image: Tensor) -> Tensor:
+        """The first convolution, [B, 3, H, W] -> [B, widths[0], H/2, W/2]: what positions are added to."""
+        x: Tensor = self.relu(self.bn1(self.conv1(image)))
+        return x
+
+    def stages(self, x: Tensor) -> Tensor:
+        """All the rest."""
+        features: Tensor = self.match(self.layer4(self.layer3(self.layer2(self.layer1(x)))))
         return features
 
     def _initialise(self) -> None:

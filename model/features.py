@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -12,10 +13,14 @@ from torch import Tensor
 
 from model.colour import rgb_to_lab
 from model.device import bf16_is_fast, pick_device
-from model.encoder import STRIDE, Encoder, EncoderConfig
+from model.encoder import STRIDE, Encoder
+from model.flow import Motion
 from model.grid import pad_to_stride
+from model.network import MatchingNetwork
+from model.recipes import Recipe
 from model.resources import resource
 from model.training.checkpoint import file_hash, load_file
+from model.types import PropagationOptions
 
 CONTROLS = ("untrained", "lab")
 
@@ -35,12 +40,16 @@ class FeatureExtractor(Protocol):
 
 
 def load_extractor(
-    weights: Path | str | None = None, device: str | None = None, precision: str = "auto"
+    weights: Path | str | None = None,
+    device: str | None = None,
+    precision: str = "auto",
+    flow_weights: Path | None = None,
 ) -> FeatureExtractor:
     """The bundled encoder (None), a weights file, or one of the controls "untrained" and "lab".
 
-    device: "cpu", "cuda", "cuda:1", "mps" or None for the best there is; precision: "auto", "fp32" or "bf16".
-    ValueError for an unreadable or foreign file, an unknown device or precision.
+    device: "cpu", "cuda", "cuda:1", "mps" or None for the best there is; precision: "auto", "fp32" or "bf16";
+    flow_weights: RAFT's, for an encoder that learned with it. ValueError for an unreadable or foreign file, an unknown
+    device or precision.
     """
     if precision not in ("auto", "fp32", "bf16"):
         raise ValueError(f"precision is auto, fp32 or bf16, not {precision!r}")
@@ -52,14 +61,26 @@ def load_extractor(
         return EncoderFeatures(untrained_encoder(), where, bf16, "untrained", "-", "none")
     path = Path(weights) if weights is not None else resource("encoder.pt")
     content = load_file(path)
+    no_encoder = ValueError(f"{path}: no encoder weights in it (a checkpoint? give the run's encoder.pt)")
     try:
-        recipe = content["recipe"]
-        encoder = Encoder(EncoderConfig(tuple(recipe["encoder"]["widths"]), recipe["encoder"]["channels"]))
-        encoder.load_state_dict(content["state_dict"])
-    except (KeyError, TypeError, RuntimeError, ValueError):
-        raise ValueError(f"{path}: no encoder weights in it (a checkpoint? give the run's encoder.pt)") from None
-    name = "bundled" if weights is None else path.name
-    return EncoderFeatures(encoder, where, bf16, name, file_hash(path), recipe["name"])
+        data, state = content["recipe"], content["state_dict"]
+    except KeyError:
+        raise no_encoder from None
+    try:
+        recipe = Recipe.from_dict(data)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+    try:
+        network = MatchingNetwork(recipe)
+        network.load_state_dict(state)
+    except (TypeError, RuntimeError, ValueError):
+        raise no_encoder from None
+    about = ("bundled" if weights is None else path.name, file_hash(path), recipe.name)
+    prior = recipe.compactness
+    compact = prior.infer_above if prior is not None and prior.in_propagation else 1.0
+    if recipe.flow is None and recipe.value is None:
+        return EncoderFeatures(network, where, bf16, *about, compact=compact)
+    return MotionFeatures(network, recipe, where, bf16, *about, compact=compact, flow_weights=flow_weights)
 
 
 def untrained_encoder() -> Encoder:
@@ -70,19 +91,101 @@ def untrained_encoder() -> Encoder:
 
 
 class EncoderFeatures:
-    """The encoder Φ, ready for inference."""
+    """The encoder Φ, ready for inference.
 
-    def __init__(self, encoder: Encoder, device: torch.device, bf16: bool, name: str, sha256: str, recipe: str) -> None:
+    compact: what `PropagationOptions.compact` is when nobody says otherwise.
+    """
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        device: torch.device,
+        bf16: bool,
+        name: str,
+        sha256: str,
+        recipe: str,
+        compact: float = 1.0,
+    ) -> None:
         self.name, self.sha256, self.recipe, self.device, self.bf16 = name, sha256, recipe, device, bf16
+        self.compact = compact
         self._encoder = encoder.eval().requires_grad_(False).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     @torch.inference_mode()
     def __call__(self, images: Tensor) -> Tensor:
-        lab = rgb_to_lab(pad_to_stride(images.to(self.device)))
-        lab = lab.contiguous(memory_format=torch.channels_last)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
-            features = self._encoder(lab)
+        with self._autocast():
+            features = self._encoder(self._to_lab(images))
         return F.normalize(features.float(), dim=1)
+
+    def _to_lab(self, images: Tensor) -> Tensor:
+        return rgb_to_lab(pad_to_stride(images.to(self.device))).contiguous(memory_format=torch.channels_last)
+
+    def _autocast(self) -> torch.autocast:
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16)
+
+
+class MotionFeatures(EncoderFeatures):
+    """A network with channel fusion or value extraction: what it makes of a frame depends on other frames too.
+
+    Called with images alone, it takes each for a still of which nothing else is known.
+    flow:  estimates the motion that `encode` wants, or None; value: how value extraction is used, or None without it.
+    """
+
+    def __init__(
+        self,
+        network: MatchingNetwork,
+        recipe: Recipe,
+        device: torch.device,
+        bf16: bool,
+        name: str,
+        sha256: str,
+        title: str,
+        compact: float = 1.0,
+        flow_weights: Path | None = None,
+    ) -> None:
+        super().__init__(network, device, bf16, name, sha256, title, compact)
+        self.flow = None if recipe.flow is None else Motion(recipe.flow, flow_weights, device)
+        self.value = None if recipe.value is None else recipe.value.inference
+        self._network = network
+
+    @torch.inference_mode()
+    def __call__(self, images: Tensor) -> Tensor:
+        plain = self.encode(images, None)
+        if self.value in (None, "off"):
+            return F.normalize(plain, dim=1)
+        return torch.cat([self.extract(x[0], x, x)[0] for x in (plain[n : n + 1] for n in range(len(plain)))])
+
+    @torch.inference_mode()
+    def encode(self, images: Tensor, motion: Tensor | None) -> Tensor:
+        """x = Φ(O), eqs (5) and (6): uint8 [B, 3, H, W] and motion [B, 2, H, W] (None: still) -> float32, any length."""
+        if motion is not None:
+            motion = pad_to_stride(motion.to(self.device))
+        with self._autocast():
+            features: Tensor = self._network(self._to_lab(images), motion)
+        return features.float()
+
+    @torch.inference_mode()
+    def extract(self, target: Tensor, references: Tensor, frames: Tensor) -> tuple[Tensor, Tensor]:
+        """Value extraction (eqs 7-12) on what `encode` gave: target [C, h, w], references [R, C, h, w].
+
+        Returns the features of `frames` [F, C, h, w], some of these, at unit length; and the target's value map [h, w].
+        """
+        extraction = self._network.extraction
+        assert extraction is not None, "a network without value extraction"
+        with self._autocast():
+            key, value = extraction.keys(target[None], references[None])
+            out = [extraction(frame[None], key).float() for frame in frames]
+        return F.normalize(torch.cat([frames[:0], *out]), dim=1), value[0]
+
+
+def fill_in(options: PropagationOptions, extractor: FeatureExtractor) -> PropagationOptions:
+    """What the options leave to the encoder (None) as the encoder's recipe has it."""
+    compact = extractor.compact if isinstance(extractor, EncoderFeatures) else 1.0
+    value = extractor.value if isinstance(extractor, MotionFeatures) else None
+    return replace(
+        options,
+        compact=compact if options.compact is None else options.compact,
+        value=options.value or value or "off",
+    )
 
 
 class LabFeatures:
@@ -125,3 +228,13 @@ def as_query(key: Tensor, weight: float) -> Tensor:
     query[-4:-1] *= weight
     query[-1] = -weight
     return query
+
+
+def without_colour(key: Tensor) -> Tensor:
+    """The features [..., C, h, w] in matching vectors."""
+    return key[..., :-4, :, :]
+
+
+def common_product(key: Tensor, weight: float) -> Tensor:
+    """The constant of `as_query`, [h, w]: what <query, key> is for cells of one colour whose features are unrelated."""
+    return weight * key[-1]

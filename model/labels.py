@@ -21,6 +21,7 @@ from model.types import Anchor, FloatArray, KeypointSet, LabelMap, UInt8Array
 HEAT_SIGMA = 1.0  # of a keypoint's Gaussian, cells
 _SPOT_SIGMA = 1.5  # a keypoint lies at the mean of its heat under a Gaussian window of this width, cells
 _SPOT_REACH = 6  # and nothing further than this from its warmest cell counts, cells
+_GONE = 0.5  # an object with less than so many cells in all has left the picture
 _SEEN = 0.2  # a heat map whose peak is lower than this shows no point
 
 
@@ -103,6 +104,21 @@ class Channels:
         confidence = (heat.flatten(1).amax(dim=1).clamp(0, 1).cpu() * known[len(self.objects) :]).numpy()
         xy[confidence == 0] = np.nan
         return KeypointSet(self.keypoints, xy, confidence > _SEEN, confidence)
+
+    def sureness(self, values: Tensor) -> FloatArray:
+        """The largest share of each cell, the background's included: float32 [h, w] in 0..1."""
+        objects = values[: len(self.objects)].clamp(0, 1)
+        background = (1 - objects.sum(dim=0, keepdim=True)).clamp(0, 1)
+        return torch.cat([background, objects]).amax(dim=0).cpu().numpy()
+
+    def certainty(self, values: Tensor, known: Tensor) -> dict[int, float | None]:
+        """Object id -> sum(s²) / sum(s) of its shares s in 0..1: 1 = crisp; None = it does not show."""
+        objects = values[: len(self.objects)].clamp(0, 1)
+        total = objects.sum(dim=(1, 2))
+        crisp = (objects.square().sum(dim=(1, 2)) / total.clamp_min(_GONE)).tolist()
+        shows = (total > _GONE).tolist()
+        told = zip(self.objects, crisp, shows, known.tolist(), strict=False)
+        return {number: c if s else None for number, c, s, k in told if k}
 
     def harden(self, values: Tensor) -> Tensor:
         """Every cell wholly its strongest object's, or the background's; keypoints stay as they are."""

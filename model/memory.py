@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 
 import cv2
+import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from model.features import FeatureExtractor, as_key, cell_colours
+from model.features import FeatureExtractor, MotionFeatures, as_key, cell_colours
 from model.timing import Stopwatch
-from model.types import PropagationOptions, UInt8Array
+from model.types import FloatArray, PropagationOptions, UInt8Array
 from model.video import VideoSource
+
+_LOOKS_BACK = (1, 3, 5)  # frames
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,8 +83,9 @@ class FeatureStore:
         budget: int = 1 << 30,
     ) -> None:
         self._source, self._extractor, self._size = source, extractor, working_size
+        self._engine = extractor if isinstance(extractor, MotionFeatures) else None
         self._stopwatch, self._budget = stopwatch, budget
-        self._kept: OrderedDict[int, Tensor] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, int], Tensor] = OrderedDict()
         self._bytes = 0
 
     @property
@@ -88,23 +93,107 @@ class FeatureStore:
         """Where features, and so all work on them, live."""
         return self._extractor.device
 
-    def get(self, frame: int, image: UInt8Array | None = None) -> Tensor:
-        """The matching vectors of a frame (`as_key`), float32 [C + 4, h, w]; `image` spares decoding it once more."""
-        features = self._kept.get(frame)
+    def get(self, frame: int, image: UInt8Array | None = None, value: str = "cached") -> Tensor:
+        """The matching vectors of a frame (`as_key`), float32 [C + 4, h, w]; `image` spares decoding it once more.
+
+        value: as in `PropagationOptions`. With "cached" and "per_target" alike, an encoder with value extraction takes
+        the frame for its own target here, and the frames before it for its references.
+        """
+        if self._engine is None:
+            return self._keep("key", frame, lambda: self._encode(frame, image))
+        if value == "off" or self._engine.value is None:
+            return self._keep("plain key", frame, lambda: _matching(self._plain(frame, image)))
+        return self._keep("key", frame, lambda: self._extract(frame, image, self._before(frame), 1)[0][0])
+
+    def match(
+        self, frame: int, references: Iterable[int], image: UInt8Array | None = None, value: str = "cached"
+    ) -> tuple[Tensor, Tensor]:
+        """The matching vectors of a frame, as the query, and of R references [R, C + 4, h, w]."""
+        if value == "per_target" and self._engine is not None and self._engine.value is not None:
+            looked_at = list(references)
+            keys = self._extract(frame, image, looked_at, 1 + len(looked_at))[0]
+            return keys[0], keys[1:]
+        return self.get(frame, image, value), torch.stack([self.get(r, None, value) for r in references])
+
+    def value_map(self, frame: int) -> Tensor | None:
+        """What value extraction takes for valuable in a frame, [h, w] in 0..1; None if the encoder has none."""
+        if self._engine is None or self._engine.value is None:
+            return None
+        return self._extract(frame, None, self._before(frame), 0)[1]
+
+    def motion(self, frame: int, image: UInt8Array | None = None) -> FloatArray | None:
+        """What moves in a frame, [2, H, W] at the working size (`model.flow.Motion`); None if the encoder is not told."""
+        if self._engine is None or self._engine.flow is None:
+            return None
+
+        def read(index: int) -> UInt8Array:
+            return self._picture(index, image if index == frame else None)
+
+        return self._engine.flow.of(read, frame, len(self._source))
+
+    def _keep(self, kind: str, frame: int, make: Callable[[], Tensor]) -> Tensor:
+        key = (kind, frame)
+        features = self._kept.get(key)
         if features is None:
-            features = self._encode(image if image is not None else self._source[frame].image)
-            self._kept[frame] = features
+            features = self._kept[key] = make()
             self._bytes += features.nbytes
-        self._kept.move_to_end(frame)
+        self._kept.move_to_end(key)
         while self._bytes > self._budget and len(self._kept) > 1:
             self._bytes -= self._kept.popitem(last=False)[1].nbytes
         return features
 
-    def _encode(self, image: UInt8Array) -> Tensor:
+    def _picture(self, frame: int, image: UInt8Array | None) -> UInt8Array:
+        """The frame at the working size."""
+        image = image if image is not None else self._source[frame].image
+        if image.shape[:2] == self._size:
+            return image
+        height, width = self._size
+        return np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+
+    def _encode(self, frame: int, image: UInt8Array | None) -> Tensor:
+        picture = self._picture(frame, image)
         with self._stopwatch("encode"):
-            if image.shape[:2] != self._size:
-                height, width = self._size
-                image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
-            pixels = torch.tensor(image).permute(2, 0, 1)[None]  # a copy: cached images are read-only
-            features = self._extractor(pixels)[0]
-            return as_key(features, cell_colours(pixels.to(self.device))[0])
+            pixels = torch.tensor(picture).permute(2, 0, 1)[None]  # a copy: cached images are read-only
+            return as_key(self._extractor(pixels)[0], cell_colours(pixels.to(self.device))[0])
+
+    def _plain(self, frame: int, image: UInt8Array | None = None) -> Tensor:
+        """Features before value extraction, of any length, and the colours of the cells: [C + 3, h, w]."""
+
+        def make() -> Tensor:
+            assert self._engine is not None
+            picture = self._picture(frame, image)
+            with self._stopwatch("flow"):
+                motion = self.motion(frame, picture)
+            with self._stopwatch("encode"):
+                pixels = torch.tensor(picture).permute(2, 0, 1)[None]
+                moved = None if motion is None else torch.from_numpy(motion)[None]
+                return torch.cat([self._engine.encode(pixels, moved)[0], cell_colours(pixels.to(self.device))[0]])
+
+        return self._keep("plain", frame, make)
+
+    def _extract(
+        self, frame: int, image: UInt8Array | None, references: list[int], count: int
+    ) -> tuple[Tensor, Tensor]:
+        """Value extraction with a frame for the target: its value map, and before it matching vectors [count, ...].
+
+        These are of the first `count` of the frame and its references.
+        """
+        assert self._engine is not None
+        plain = torch.stack([self._plain(frame, image), *map(self._plain, references)])
+        with self._stopwatch("value"):
+            features, value = self._engine.extract(plain[0, :-3], plain[1:, :-3], plain[:count, :-3])
+            keys = [as_key(f, p[-3:]) for f, p in zip(features, plain, strict=False)]
+            return torch.stack(keys) if keys else features, value
+
+    def _before(self, frame: int) -> list[int]:
+        """The references of a frame that is its own target: as short-term memory has them when going forward.
+
+        At the start of the video those after it stand in; a single frame has itself alone.
+        """
+        last = len(self._source) - 1
+        before = [frame - offset for offset in _LOOKS_BACK if frame >= offset]
+        return before or [frame + offset for offset in _LOOKS_BACK if frame + offset <= last] or [frame]
+
+
+def _matching(plain: Tensor) -> Tensor:
+    return as_key(F.normalize(plain[:-3], dim=0), plain[-3:])

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from model.affinity import Affinity, windowed_affinity
-from model.features import FeatureExtractor, as_query
+from model.affinity import Affinity, WindowPair, windowed_affinity
+from model.compactness import compact_votes
+from model.features import FeatureExtractor, as_query, common_product, fill_in, without_colour
 from model.labels import Channels
 from model.memory import Entry, FeatureStore, Memory
+from model.sampler import SamplerOptions, sample_windows
 from model.spool import Spool
 from model.timing import Stopwatch
 from model.types import (
@@ -31,6 +33,10 @@ from model.types import (
     UInt8Array,
 )
 from model.video import VideoSource
+
+
+LOST = 0.5
+"""No object that vanished without a person saying so is more certain than this."""
 
 
 class Propagator:
@@ -55,12 +61,25 @@ class Propagator:
         first, then the rest in descending order, each frame between two anchors fused from both sides.
         Closing the generator stops the work. ValueError if an anchor does not fit the video or cannot reach the range.
         """
-        walk = _Walk(self._source, self._store(request.options), self._stopwatch, request)
-        yield from {
-            Direction.FORWARD: walk.forward,
-            Direction.BACKWARD: walk.backward,
-            Direction.BOTH: walk.both,
-        }[request.direction]()
+        with closing(self.steps(request)) as steps:
+            yield from (result for result in steps if result is not None)
+
+    def steps(self, request: PropagationRequest) -> Generator[PropagationResult | None]:
+        """The same, with None for each frame that is passed without a result: whoever iterates can look up from it."""
+        yield from self._walk(request).steps()
+
+    def count(self, request: PropagationRequest) -> int:
+        """How many steps `steps` makes, known frames included. The same errors."""
+        return sum(len(way) for way in self._walk(request).ways())
+
+    def features(self, frame: int, options: PropagationOptions) -> Tensor:
+        """The matching vectors of a frame as a run with these options sees them (`FeatureStore.get`)."""
+        options = fill_in(options, self._extractor)
+        return self._store(options).get(frame, value=options.value or "cached")
+
+    def _walk(self, request: PropagationRequest) -> _Walk:
+        request = replace(request, options=fill_in(request.options, self._extractor))
+        return _Walk(self._source, self._store(request.options), self._stopwatch, request)
 
     def _store(self, options: PropagationOptions) -> FeatureStore:
         size = working_size(self._source.size, options.short_side)
@@ -106,45 +125,57 @@ class _Walk:
             source.size,
             working_size(source.size, request.options.short_side),
         )
+        self._last_seen: dict[int, float] = {}  # how crisp each object was when it last showed
         self._anchors = {a.frame: a for a in request.anchors}
         self._given = {**self._anchors, **{k.frame: k for k in request.known}}
 
-    def forward(self) -> Iterator[PropagationResult]:
+    def steps(self) -> Iterator[PropagationResult | None]:
+        """Every step of the work: the frame's result, or None."""
+        ways = self.ways()
+        waiting = ways[1].start if len(ways) == 2 else -1  # frames up to this one are finished on the way back
+        with Spool() as spool:
+            for step in self._sweep(ways[0]):
+                if step.frame <= waiting:
+                    spool.put(step.frame, step.entry, step.confidence)
+                    yield None
+                else:
+                    yield self._shown(step)
+            for way in ways[1:]:
+                yield from map(self._shown, self._sweep(way, spool))
+
+    def ways(self) -> list[range]:
+        """The sweeps through the video that the request takes. ValueError if no anchor can reach the range."""
+        return {Direction.FORWARD: self._forward, Direction.BACKWARD: self._backward, Direction.BOTH: self._both}[
+            self._request.direction
+        ]()
+
+    def _forward(self) -> list[range]:
         """From the last anchor at or before the range, or else the first one in it, to the range's end."""
         start = [a for a in self._anchors if a <= self._range.start]
         later = [a for a in self._anchors if a in self._range]
         if not start and not later:
             raise self._unreachable()
-        yield from self._results(self._sweep(range(max(start) if start else min(later), self._range.stop)))
+        return [range(max(start) if start else min(later), self._range.stop)]
 
-    def backward(self) -> Iterator[PropagationResult]:
-        """The mirror image of `forward`."""
+    def _backward(self) -> list[range]:
+        """The mirror image of `_forward`."""
         start = [a for a in self._anchors if a >= self._range.stop - 1]
         earlier = [a for a in self._anchors if a in self._range]
         if not start and not earlier:
             raise self._unreachable()
-        first = min(start) if start else max(earlier)
-        yield from self._results(self._sweep(range(first, self._range.start - 1, -1)))
+        return [range(min(start) if start else max(earlier), self._range.start - 1, -1)]
 
-    def both(self) -> Iterator[PropagationResult]:
+    def _both(self) -> list[range]:
         """Forwards, what lies between anchors set aside; then backwards, fusing with it."""
         before = [a for a in self._anchors if a <= self._range.start]
         after = [a for a in self._anchors if a >= self._range.stop - 1]
         first = max(before) if before else min(self._anchors)
         last = min(after) if after else max(self._anchors)
-        with Spool() as spool:
-            for step in self._sweep(range(first, max(self._range.stop, last + 1))):
-                if step.frame <= last:
-                    spool.put(step.frame, step.entry, step.confidence)
-                else:
-                    yield from self._results([step])
-            if last >= self._range.start:
-                yield from self._results(self._sweep(range(last, self._range.start - 1, -1), spool))
+        forward = range(first, max(self._range.stop, last + 1))
+        return [forward, range(last, self._range.start - 1, -1)] if last >= self._range.start else [forward]
 
-    def _results(self, steps: Iterable[_Step]) -> Iterator[PropagationResult]:
-        for step in steps:
-            if step.result is not None and step.frame in self._range:
-                yield step.result
+    def _shown(self, step: _Step) -> PropagationResult | None:
+        return step.result if step.frame in self._range else None
 
     def _unreachable(self) -> ValueError:
         frames = ", ".join(map(str, sorted(self._anchors)))
@@ -206,7 +237,25 @@ class _Walk:
     def _encode(self, labelled: Anchor) -> Entry:
         with self._stopwatch("labels"):
             values, known = self._channels.encode(labelled)
+            for number, crisp in self._channels.certainty(values, known).items():
+                self._last_seen.pop(number, None)
+                if crisp is not None:
+                    self._last_seen[number] = 1.0
             return Entry(values.to(self._store.device), known)
+
+    def _certainty(self, entry: Entry) -> dict[int, float]:
+        """How crisp each object is. One that is lost on the way is as certain as when it was last seen, at most
+        `LOST`, until a person says that it is gone."""
+        certain = {}
+        for number, crisp in self._channels.certainty(entry.values, entry.known).items():
+            if crisp is not None:
+                self._last_seen[number] = crisp
+                certain[number] = crisp
+            elif number in self._last_seen:
+                certain[number] = min(self._last_seen[number], LOST)
+            else:
+                certain[number] = 1.0
+        return certain
 
     def _work_out(self, frame: int, image: UInt8Array, memory: Memory, spool: Spool | None) -> _Step:
         """Propagate to one frame, fuse it with the other side, let a person's labels on it win."""
@@ -229,7 +278,8 @@ class _Walk:
                 labels, points = _merge_labels(labels, anchor.labels), _merge_keypoints(points, anchor.keypoints)
             entry = Entry(self._channels.refocus(entry.values), entry.known)
         origin = Origin.PROPAGATED if anchor is None else Origin.HUMAN
-        return _Step(frame, entry, confidence, self._result(frame, origin, labels, points, confidence, disagreement))
+        result = self._result(frame, origin, labels, points, confidence, disagreement, entry)
+        return _Step(frame, entry, confidence, result)
 
     def _propagate(self, frame: int, image: UInt8Array, memory: Memory) -> tuple[Entry, Tensor, Tensor | None]:
         """One affinity over all references, then every channel along it (eqs 1-3)."""
@@ -238,28 +288,21 @@ class _Walk:
             nothing = torch.zeros(self._channels.count, *self._channels.grid, device=self._store.device)
             entry = Entry(nothing, torch.zeros(self._channels.count, dtype=torch.bool))
             return entry, torch.ones(self._channels.grid), None
-        query = self._store.get(frame, image)
-        keys = torch.stack([self._store.get(r) for r in references])
+        query, keys = self._store.match(frame, references, image, self._options.value or "cached")
         values = torch.stack([entry.values for entry in references.values()])
         known = torch.stack([entry.known for entry in references.values()])
         with self._stopwatch("affinity"):
-            affinity = self._affinity(query, keys)
+            affinity = frame_affinity(query, keys, self._options)
             carried = _carry(affinity, values, known)
             confidence = (1 - affinity.entropy()).cpu()
             disagreement = self._disagreement(affinity, query, keys, values, carried) if self._options.cycle else None
         return Entry(carried, known.any(dim=0)), confidence, disagreement
 
-    def _affinity(self, query: Tensor, keys: Tensor) -> Affinity:
-        o = self._options
-        return windowed_affinity(
-            as_query(query, o.colour), keys, radius=o.radius, top_k=o.top_k, temperature=o.temperature, window=o.window
-        )
-
     def _disagreement(self, affinity: Affinity, query: Tensor, keys: Tensor, values: Tensor, carried: Tensor) -> Tensor:
         """Send the new labels back to every reference and see, along the votes, how much comes back changed."""
         lost = []
         for key, value in zip(keys, values, strict=True):
-            returned = self._affinity(key, query[None]).apply(carried[None])
+            returned = frame_affinity(key, query[None], self._options).apply(carried[None])
             lost.append((returned - value).abs().amax(dim=0, keepdim=True))
         return affinity.apply(torch.stack(lost))[0].clamp(0, 1).cpu()
 
@@ -287,7 +330,9 @@ class _Walk:
         keypoints: KeypointSet | None,
         confidence: Tensor,
         disagreement: Tensor | None = None,
+        entry: Entry | None = None,
     ) -> PropagationResult:
+        crisp = entry if self._channels.objects else None
         return PropagationResult(
             frame,
             origin,
@@ -295,8 +340,28 @@ class _Walk:
             keypoints,
             confidence.numpy(),
             None if disagreement is None else disagreement.numpy(),
+            None if crisp is None else self._channels.sureness(crisp.values),
+            {} if crisp is None else self._certainty(crisp),
             self._request.revision,
         )
+
+
+def frame_affinity(query: Tensor, keys: Tensor, options: PropagationOptions) -> Affinity:
+    """The affinity of a frame [C, h, w] to its references [R, C, h, w], all as `FeatureStore.get` gives them."""
+    radius: int | WindowPair = options.radius
+    if options.sampler != "fixed":
+        looks = without_colour(query), without_colour(keys)
+        radius = sample_windows(*looks, SamplerOptions(size=options.sampler)).windows
+    affinity = windowed_affinity(
+        as_query(query, options.colour),
+        keys,
+        radius=radius,
+        top_k=options.top_k,
+        temperature=options.temperature,
+        window=options.window,
+        zero=common_product(query, options.colour),
+    )
+    return affinity if options.compact is None else compact_votes(affinity, options.compact)
 
 
 def _carry(affinity: Affinity, values: Tensor, known: Tensor) -> Tensor:

@@ -142,6 +142,8 @@ class PropagationOptions:
 
     short_side:  frames are worked on at this short side in pixels (never enlarged); None = the source size.
     radius:      window radius R in feature cells (stride 4); the window is (2R+1) cells wide.
+    sampler:     "fixed" gives every cell this radius; "contract" or "grow" let the multi-cluster sampler choose for
+                 each cell, which `radius` then has no say in (`model.sampler`).
     window:      "square" or "circle".
     top_k:       votes per query cell, over all references together.
     temperature: softmax temperature on cosine similarities.
@@ -152,10 +154,15 @@ class PropagationOptions:
     labels:      "soft" carries probabilities through memory, "hard" carries the arg max.
     edges:       "guided" bends masks to the edges of the picture at full size, "bilinear" leaves them smooth.
     cycle:       also measure forward-backward label disagreement (about twice the affinity cost).
+    compact:     the compactness prior reshapes the votes of a cell whose heaviest is above this; 1 = never.
+                 None = as the encoder's recipe says.
+    value:       how an encoder with value extraction sees frames: "cached" = each once, with the frames before it;
+                 "per_target" = again for every query; "off" = without. None = as the encoder's recipe says.
     """
 
     short_side: int | None = 480
     radius: int = 12
+    sampler: str = "fixed"
     window: str = "circle"
     top_k: int = 5
     temperature: float = 0.05
@@ -166,11 +173,14 @@ class PropagationOptions:
     labels: str = "soft"
     edges: str = "guided"
     cycle: bool = False
+    compact: float | None = None
+    value: str | None = None
 
     def __post_init__(self) -> None:
         checks = {
             "short_side": self.short_side is None or self.short_side >= 16,
             "radius": self.radius >= 1,
+            "sampler": self.sampler in ("fixed", "contract", "grow"),
             "window": self.window in ("square", "circle"),
             "top_k": self.top_k >= 1,
             "temperature": self.temperature > 0,
@@ -180,6 +190,8 @@ class PropagationOptions:
             "short_term": len(self.short_term) > 0 and all(o >= 1 for o in self.short_term),
             "labels": self.labels in ("soft", "hard"),
             "edges": self.edges in ("guided", "bilinear"),
+            "compact": self.compact is None or 0 <= self.compact <= 1,
+            "value": self.value in (None, "cached", "per_target", "off"),
         }
         for name, ok in checks.items():
             if not ok:
@@ -230,6 +242,10 @@ class PropagationResult:
     """The labels of one frame, at the size of the source video.
 
     confidence:   float32 [h, w] in 0..1 on the feature grid: 1 - normalised entropy of the affinity.
+    sureness:     float32 [h, w] in 0..1, or None without objects: the largest share of any object or the background.
+    certainty:    object id -> 0..1: how crisp the object is, sum(s²) / sum(s) over its shares s. Soft labels melt
+                  where matching fails, and melt on from frame to frame, so this falls as errors add up. An object that
+                  was lost on the way is at most half certain.
     disagreement: float32 [h, w] in 0..1, or None: share of the label mass that does not come back to the
                   reference it left (forward-backward check), when `options.cycle` asked for it.
     """
@@ -240,4 +256,6 @@ class PropagationResult:
     keypoints: KeypointSet | None
     confidence: FloatArray
     disagreement: FloatArray | None = None
+    sureness: FloatArray | None = None
+    certainty: Mapping[int, float] = field(default_factory=dict)
     revision: int = 0

@@ -10,10 +10,17 @@ import cv2
 import numpy as np
 import pytest
 
+from model.bank import BankOptions
+from model.compactness import CompactnessOptions
 from model.encoder import EncoderConfig
+from model.flow import FlowOptions
+from model.motion import ValueOptions
+from model.positions import PositionOptions
 from model.recipes import RECIPES, Recipe
+from model.sampler import SamplerOptions
 from model.training.trainer import TrainingOptions
 from model.types import UInt8Array
+from model.weight_map import WeightMapOptions
 from tests.videos import texture
 
 FPS = 10.0
@@ -30,6 +37,21 @@ TINY = Recipe(
     warmup=3,
 )
 TINY_DENSE = replace(TINY, name="tiny-dense", similarity="cosine", correspondence=0.2, jitter=True, batch=6)
+
+TINY_MER = replace(  # every part, and every change on the way
+    TINY_DENSE,
+    name="tiny-mer",
+    jitter=False,
+    flow=FlowOptions(),
+    value=ValueOptions(windows=4),
+    sampler=SamplerOptions(smallest=2, largest=4, downsample=2),
+    weight=WeightMapOptions(),
+    bank=BankOptions(capacity=12, per_frame=2),
+    compactness=CompactnessOptions(train_above=0.1),
+    positions=PositionOptions(),
+    crop_late=40,
+    second_phase=0.4,
+)
 
 
 def write_clip(path: Path, images: list[UInt8Array]) -> Path:
@@ -64,7 +86,7 @@ def write_corpus(folder: Path) -> Path:
 
 def register(patch: pytest.MonkeyPatch | None = None) -> None:
     """Make the small recipes known by name, until `patch` is undone."""
-    for recipe in (TINY, TINY_DENSE):
+    for recipe in (TINY, TINY_DENSE, TINY_MER):
         if patch is None:
             RECIPES[recipe.name] = recipe
         else:

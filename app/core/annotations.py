@@ -2,20 +2,56 @@
 
 from __future__ import annotations
 
+import hashlib
 import zlib
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
-from model.types import FloatArray, KeypointSet, LabelMap, Origin
+from model.types import FloatArray, KeypointSet, LabelMap, Origin, PropagationResult, UInt8Array
 
 _LEVEL = 1  # label maps are mostly flat: the quickest level already shrinks them a hundredfold
 
 
-@dataclass(frozen=True, slots=True)
-class PackedMap:
+def digest(data: bytes) -> str:
+    """Tells these bytes from all others: 32 hexadecimal digits."""
+    return hashlib.blake2b(data, digest_size=16).hexdigest()
+
+
+class _Packed:
+    """What packed maps have in common. data may come from a stranger's file: nothing in it is believed."""
+
+    shape: tuple[int, int]
+    data: bytes
+
+    @property
+    def nbytes(self) -> int:
+        return len(self.data)
+
+    @cached_property
+    def digest(self) -> str:
+        """Of the data; reckoned once."""
+        return digest(self.data)
+
+    def _inflated(self) -> UInt8Array:
+        """uint8 `shape`. ValueError if the data says otherwise; no more memory is taken than `shape` tells."""
+        height, width = self.shape
+        inflater = zlib.decompressobj()
+        try:
+            raw = inflater.decompress(self.data, max(1, height * width))
+            whole = len(raw) == height * width and not inflater.decompress(inflater.unconsumed_tail, 1)
+        except zlib.error:
+            whole = False
+        if not (whole and inflater.eof):
+            raise ValueError(f"a stored map of {width}×{height} is damaged: undo, or label this frame again")
+        return np.frombuffer(raw, np.uint8).reshape(self.shape)
+
+
+@dataclass(frozen=True)
+class PackedMap(_Packed):
     """A `LabelMap`, compressed. Equal maps pack to equal values."""
 
     shape: tuple[int, int]
@@ -27,16 +63,12 @@ class PackedMap:
         return cls(labels.shape, labels.objects, zlib.compress(labels.ids.tobytes(), _LEVEL))
 
     def unpack(self) -> LabelMap:
-        ids = np.frombuffer(zlib.decompress(self.data), np.uint8).reshape(self.shape)
-        return LabelMap(ids, self.objects)
-
-    @property
-    def nbytes(self) -> int:
-        return len(self.data)
+        """ValueError if the data is damaged."""
+        return LabelMap(self._inflated(), self.objects)
 
 
-@dataclass(frozen=True, slots=True)
-class PackedGrid:
+@dataclass(frozen=True)
+class PackedGrid(_Packed):
     """A map of values in 0..1 (confidence) on the feature grid, in 256 steps, compressed."""
 
     shape: tuple[int, int]
@@ -48,13 +80,8 @@ class PackedGrid:
         return cls((values.shape[0], values.shape[1]), zlib.compress(steps.tobytes(), _LEVEL))
 
     def unpack(self) -> FloatArray:
-        """float32 [h, w]."""
-        steps = np.frombuffer(zlib.decompress(self.data), np.uint8).reshape(self.shape)
-        return steps.astype(np.float32) / np.float32(255)
-
-    @property
-    def nbytes(self) -> int:
-        return len(self.data)
+        """float32 [h, w]. ValueError if the data is damaged."""
+        return self._inflated().astype(np.float32) / np.float32(255)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +99,7 @@ class Basis:
 class FrameLabels:
     """Everything known about one frame. Immutable: an edit puts another one in its place.
 
-    confidence: of each propagated object, 0..1; grid: the same per cell, for showing where.
+    confidence: certainty of each propagated object, 0..1; grid: the largest share per cell, for showing where.
     weights:    sha256 of the encoder that propagated it; "" for what a person made.
     basis:      of propagated labels; None for a person's.
     revision:   set by the store; grows with every change in the project.
@@ -86,6 +113,17 @@ class FrameLabels:
     weights: str = ""
     basis: Basis | None = None
     revision: int = 0
+
+    @classmethod
+    def of(cls, result: PropagationResult) -> FrameLabels:
+        """What a propagation says of a frame; the document adds basis, weights and revision."""
+        return cls(
+            result.origin,
+            None if result.labels is None else PackedMap.pack(result.labels),
+            result.keypoints,
+            dict(result.certainty),
+            None if result.sureness is None else PackedGrid.pack(result.sureness),
+        )
 
     @property
     def is_human(self) -> bool:

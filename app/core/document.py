@@ -6,8 +6,8 @@ wants to keep a journal listens to `on_change`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Container, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,11 +15,15 @@ import numpy as np
 from app.core.annotations import AnnotationStore, Basis, FrameLabels, PackedMap
 from app.core.changes import NOTHING, Change
 from app.core.history import History, Item, Key
+from app.core.keypoints import fitted, same
+from app.core.keypoints import renamed as renamed_points
 from app.core.media import Media
 from app.core.objects import ObjectInfo, Skeleton
+from app.core.references import Job, Subjects, bases, serving
 from model.types import (
     BACKGROUND,
     MAX_OBJECT_ID,
+    VOID,
     Anchor,
     Direction,
     KeypointSet,
@@ -30,17 +34,6 @@ from model.types import (
 )
 
 OBJECTS, SKELETON, DROPPED, SPAN, OPTIONS, RETIRED = "objects", "skeleton", "dropped", "span", "options", "retired"
-
-
-@dataclass(slots=True, eq=False)
-class Job:
-    """A propagation whose results arrive one by one. bases: what each frame's labels will have been made from."""
-
-    name: str
-    request: PropagationRequest
-    weights: str
-    bases: Callable[[int], Basis]
-    changes: dict[Key, tuple[Any, Any]] = field(default_factory=dict)
 
 
 class Document:
@@ -60,7 +53,7 @@ class Document:
             DROPPED: frozenset(),
             SPAN: (0, media.frames),
             OPTIONS: PropagationOptions(),
-            RETIRED: 0,
+            RETIRED: frozenset(),
         }
         self._revision = 0
         self._job: Job | None = None
@@ -102,8 +95,8 @@ class Document:
 
     @property
     def references(self) -> tuple[int, ...]:
-        """Human frames that serve as permanent references, ascending."""
-        return tuple(f for f in self.store.human if f not in self.dropped)
+        """Human frames that serve as permanent references, ascending: not dropped, and with something left on them."""
+        return tuple(serving(self.store, self.dropped, self._subjects))
 
     @property
     def is_empty(self) -> bool:
@@ -125,7 +118,7 @@ class Document:
         alive = {info.id for info in self.objects}
         if alive.issuperset(labels.objects):
             return labels
-        table = np.array([i if i in alive else BACKGROUND for i in range(256)], np.uint8)
+        table = np.array([i if i in alive or i == VOID else BACKGROUND for i in range(256)], np.uint8)
         return LabelMap(table[labels.ids], tuple(n for n in labels.objects if n in alive))
 
     def keypoints(self, frame: int) -> KeypointSet | None:
@@ -133,20 +126,11 @@ class Document:
         known = self.store.get(frame)
         if known is None or known.keypoints is None or not self.skeleton.names:
             return None
-        old = known.keypoints
-        if old.names == self.skeleton.names:
-            return old
-        n = len(self.skeleton.names)
-        xy, visible, confidence = np.full((n, 2), np.nan, np.float32), np.zeros(n, np.bool_), np.zeros(n, np.float32)
-        for i, name in enumerate(self.skeleton.names):
-            if name in old.names:
-                at = old.names.index(name)
-                xy[i], visible[i], confidence[i] = old.xy[at], old.visible[at], old.confidence[at]
-        return KeypointSet(self.skeleton.names, xy, visible, confidence)
+        return fitted(known.keypoints, self.skeleton.names)
 
     def basis(self, frame: int) -> Basis:
         """The references around a frame, as they are now."""
-        return self._bases(self.references)(frame)
+        return bases(self.store, self.references)(frame)
 
     def is_stale(self, frame: int) -> bool:
         """Was this frame propagated from references that have changed since?"""
@@ -155,20 +139,21 @@ class Document:
 
     def stale(self) -> tuple[int, ...]:
         """All stale frames, ascending."""
-        bases = self._bases(self.references)
+        basis = bases(self.store, self.references)
         frames = ((f, self.store.get(f)) for f in self.store)
-        return tuple(f for f, known in frames if known and not known.is_human and known.basis != bases(f))
+        return tuple(f for f, known in frames if known and not known.is_human and known.basis != basis(f))
 
     def anchors(self) -> tuple[Anchor, ...]:
-        """The references as propagation wants them. A frame with nothing left on it is none."""
-        found = []
-        for frame in self.references:
-            labels, points = self.labels(frame), self.keypoints(frame)
-            if labels is not None and not labels.objects:
-                labels = None
-            if labels is not None or points is not None:
-                found.append(Anchor(frame, labels, points))
-        return tuple(found)
+        """The references as propagation wants them."""
+        subjects = self._subjects
+        return tuple(
+            Anchor(
+                frame,
+                self.labels(frame) if subjects.has_objects(known) else None,
+                self.keypoints(frame) if subjects.has_keypoints(known) else None,
+            )
+            for frame, known in serving(self.store, self.dropped, subjects).items()
+        )
 
     def request(self, direction: Direction, start: int | None = None, stop: int | None = None) -> PropagationRequest:
         """A propagation over start..stop-1, by default between the in and the out point.
@@ -189,19 +174,22 @@ class Document:
     # Objects and skeleton
 
     def next_id(self) -> int:
-        """The id of the next object. Ids are not used twice while others are left. ValueError if none is free."""
-        taken = {info.id for info in self.objects}
-        retired: int = self._parts[RETIRED]
-        highest = max(taken | {retired}, default=0)
+        """The id of the next object. No id is used twice. ValueError if none is left."""
+        used = self._retired | {info.id for info in self.objects}
+        highest = max(used, default=0)
         if highest < MAX_OBJECT_ID:
             return highest + 1
-        raise ValueError(f"a project has at most {MAX_OBJECT_ID} objects; start another for more")
+        for number in range(1, MAX_OBJECT_ID):
+            if number not in used:
+                return number
+        raise ValueError(f"a project has at most {MAX_OBJECT_ID} objects, removed ones included; start another project")
 
     def add_object(self, name: str | None = None, number: int | None = None) -> tuple[ObjectInfo, Change]:
-        """A new object, and what changed. ValueError if the number is taken or there is no room for more."""
+        """A new object, and what changed. ValueError if the number was ever taken or there is no room for more."""
         number = self.next_id() if number is None else number
         if any(info.id == number for info in self.objects):
             raise ValueError(f"there is an object {number} already")
+        self._check_fresh(number)
         info = ObjectInfo(number, name or f"object {number}")
         return info, self._commit("Add object", {OBJECTS: _by_id((*self.objects, info))})
 
@@ -215,20 +203,24 @@ class Document:
         """Forget an object in all frames. Its id is not used again."""
         info = self.object(number)
         rest = tuple(i for i in self.objects if i.id != number)
-        retired = max(self._parts[RETIRED], number)
-        return self._commit(f"Remove {info.name}", {OBJECTS: rest, RETIRED: retired})
+        return self._commit(f"Remove {info.name}", {OBJECTS: rest, RETIRED: self._retired | {number}})
 
     def set_skeleton(self, skeleton: Skeleton, renamed: Mapping[str, str] | None = None) -> Change:
-        """Change the keypoints. renamed: old name to new name, so that placed points keep their place."""
+        """Change the keypoints. renamed: old name to new name, so that placed points keep their place.
+
+        Points of a name that goes are gone from all frames. Nothing becomes stale by it. ValueError while a propagation
+        runs, for its results would come under the old names.
+        """
+        if self._job is not None:
+            raise ValueError("keypoints cannot be changed while a propagation runs; stop it first")
+        renamed = renamed or {}
+        names = {old: new for old, new in renamed.items() if new in skeleton.names}
+        names |= {n: n for n in skeleton.names if n not in renamed and n not in renamed.values()}
         values: dict[Key, Any] = {SKELETON: skeleton}
-        for frame in self.store if renamed else ():
+        for frame in self.store:
             known = self.store.get(frame)
-            if known and known.keypoints:
-                p = known.keypoints
-                names = tuple((renamed or {}).get(n, n) for n in p.names)
-                if names != p.names:
-                    points = KeypointSet(names, p.xy, p.visible, p.confidence)
-                    values[frame] = replace(known, keypoints=points, revision=self._revision + 1)
+            if known and known.keypoints and any(names.get(n) != n for n in known.keypoints.names):
+                values[frame] = replace(known, keypoints=renamed_points(known.keypoints, names))
         return self._commit("Change skeleton", values)
 
     # Labels
@@ -236,15 +228,11 @@ class Document:
     def set_labels(self, frame: int, labels: LabelMap, name: str = "Paint") -> Change:
         """A person's label map for a frame. ValueError if it does not fit the video or names unknown objects."""
         self._check(frame)
-        if labels.shape != self.media.size:
-            (h, w), (height, width) = labels.shape, self.media.size
-            raise ValueError(f"the mask of frame {frame} is {w}×{h}, the video {width}×{height}")
-        alive = tuple(info.id for info in self.objects)
-        if unknown := set(labels.objects) - set(alive):
-            raise ValueError(f"frame {frame} has an object {min(unknown)} that the project does not know")
-        old = self.store.get(frame)
-        points = old.keypoints if old else None
-        return self._commit(name, {frame: self._human(old, PackedMap.pack(labels), points)})
+        self._check_map(frame, labels.shape, labels.objects, {info.id for info in self.objects})
+        old, new = self.store.get(frame), PackedMap.pack(labels)
+        if old and old.is_human and old.labels == new:
+            return NOTHING
+        return self._commit(name, {frame: self._human(old, new, old.keypoints if old else None)})
 
     def set_keypoints(self, frame: int, keypoints: KeypointSet, name: str = "Move keypoint") -> Change:
         """A person's keypoints for a frame; names are the skeleton's."""
@@ -252,6 +240,8 @@ class Document:
         if keypoints.names != self.skeleton.names:
             raise ValueError(f"keypoints {', '.join(keypoints.names)} are not those of the skeleton")
         old = self.store.get(frame)
+        if old and old.is_human and old.keypoints and same(old.keypoints, keypoints):
+            return NOTHING
         return self._commit(name, {frame: self._human(old, old.labels if old else None, keypoints)})
 
     def accept(self, frame: int) -> Change:
@@ -265,12 +255,27 @@ class Document:
         """Forget the labels of frames."""
         return self._commit(name, {f: None for f in frames if f in self.store})
 
-    def put_frames(self, frames: Mapping[int, FrameLabels], objects: Iterable[ObjectInfo], name: str) -> Change:
-        """Many frames and the objects that they need at once: an import. Frames outside the video are errors."""
-        for frame in frames:
-            self._check(frame)
+    def put_frames(
+        self,
+        frames: Mapping[int, FrameLabels],
+        objects: Iterable[ObjectInfo],
+        name: str,
+        skeleton: Skeleton | None = None,
+    ) -> Change:
+        """Many frames and the objects (and skeleton) that they need at once: an import.
+
+        ValueError for frames outside the video, maps of another size, unknown objects, and ids of removed ones.
+        """
         known = {info.id: info for info in (*objects, *self.objects)}
+        for number in known:
+            self._check_fresh(number)
+        for frame, labels in frames.items():
+            self._check(frame)
+            if labels.labels is not None:
+                self._check_map(frame, labels.labels.shape, labels.labels.objects, known)
         values: dict[Key, Any] = {OBJECTS: _by_id(known.values())}
+        if skeleton is not None:
+            values[SKELETON] = skeleton
         values |= {f: replace(labels, revision=self._revision + 1) for f, labels in frames.items()}
         return self._commit(name, values)
 
@@ -296,7 +301,7 @@ class Document:
     def begin_job(self, name: str, request: PropagationRequest, weights: str) -> Job:
         """Results of a propagation follow. One runs at a time."""
         assert self._job is None, "one propagation at a time"
-        self._job = Job(name, request, weights, self._bases(tuple(a.frame for a in request.anchors)))
+        self._job = Job(name, request, weights, bases(self.store, (a.frame for a in request.anchors)))
         return self._job
 
     def apply_result(self, job: Job, frame: int, labels: FrameLabels) -> Change:
@@ -330,11 +335,14 @@ class Document:
 
     # Loading
 
-    def restore(self, values: Mapping[Key, Any]) -> Change:
-        """Take over values by key without an undo item: what a project file or a journal tells."""
-        self._revision = max(
-            [self._revision, *(v.revision for v in values.values() if isinstance(v, FrameLabels))], default=0
-        )
+    def restore(self, values: Mapping[Key, Any], revision: int = 0) -> Change:
+        """Take over values by key without an undo item: what a project file or a journal tells.
+
+        revision: of the document that they come from. No later change may bear a number that was in use before, or
+        labels made from what is gone would look fresh.
+        """
+        frames = (v.revision for v in values.values() if isinstance(v, FrameLabels))
+        self._revision = max(self._revision, revision, *frames)
         return self._put(values, tell=False)
 
     def values(self) -> dict[Key, Any]:
@@ -345,28 +353,35 @@ class Document:
 
     # Inside
 
+    @property
+    def _subjects(self) -> Subjects:
+        return Subjects(frozenset(info.id for info in self.objects), frozenset(self.skeleton.names))
+
+    @property
+    def _retired(self) -> frozenset[int]:
+        """Ids of removed objects. Maps of other frames may still hold them."""
+        retired: frozenset[int] = self._parts[RETIRED]
+        return retired
+
     def _human(self, old: FrameLabels | None, labels: PackedMap | None, points: KeypointSet | None) -> FrameLabels:
         origin = Origin.HUMAN if old is None or old.origin is Origin.HUMAN else Origin.CORRECTED
         return FrameLabels(origin, labels, points, revision=self._revision + 1)
 
-    def _bases(self, references: tuple[int, ...]) -> Callable[[int], Basis]:
-        """The basis of any frame, for these references at their present revisions."""
-        frames = np.array(references, np.int64)
-        stamps = [(f, known.revision if (known := self.store.get(f)) else 0) for f in references]
-
-        def basis(frame: int) -> Basis:
-            before = int(np.searchsorted(frames, frame, side="left")) - 1
-            after = int(np.searchsorted(frames, frame, side="right"))
-            return Basis(
-                stamps[before] if before >= 0 else None,
-                stamps[after] if after < len(stamps) else None,
-            )
-
-        return basis
-
     def _check(self, frame: int) -> None:
         if not 0 <= frame < self.media.frames:
             raise ValueError(f"the video has frames 0..{self.media.frames - 1}; there is no frame {frame}")
+
+    def _check_map(self, frame: int, shape: tuple[int, int], objects: Iterable[int], known: Container[int]) -> None:
+        if shape != self.media.size:
+            (h, w), (height, width) = shape, self.media.size
+            raise ValueError(f"the mask of frame {frame} is {w}×{h}, the video {width}×{height}")
+        for number in objects:
+            if number not in known:
+                raise ValueError(f"frame {frame} has an object {number} that the project does not know")
+
+    def _check_fresh(self, number: int) -> None:
+        if number in self._retired:
+            raise ValueError(f"object {number} was removed and its id is not used again; undo that, or take another id")
 
     def _commit(self, name: str, values: Mapping[Key, Any]) -> Change:
         """Put values and note them as one undo item; what does not change is left out."""
@@ -388,6 +403,7 @@ class Document:
         return self.store.get(key) if isinstance(key, int) else self._parts[key]
 
     def _put(self, values: Mapping[Key, Any], tell: bool = True) -> Change:
+        before = self.references if values.keys() & {OBJECTS, SKELETON} else None
         references = DROPPED in values
         for key, value in values.items():
             if isinstance(key, int):
@@ -395,6 +411,7 @@ class Document:
                 self.store.put(key, value)
             else:
                 self._parts[key] = value
+        references |= before is not None and before != self.references
         self._revision += 1
         change = Change(
             frames=frozenset(k for k in values if isinstance(k, int)),
@@ -409,7 +426,7 @@ class Document:
         return change
 
     def _replay(self, step: Callable[[Callable[[Key, Any], None]], Item | None]) -> tuple[str, Change] | None:
-        assert self._job is None or not self._job.changes, "a running propagation ends before undo"
+        assert self._job is None, "a running propagation ends before undo"
         values: dict[Key, Any] = {}
         item = step(values.__setitem__)
         return None if item is None else (item.name, self._put(values))

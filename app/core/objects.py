@@ -24,6 +24,7 @@ class ObjectInfo:
             raise ValueError(f"object ids are 1..{MAX_OBJECT_ID}, not {self.id}")
         if not self.name.strip():
             raise ValueError(f"object {self.id} needs a name")
+        _check_text(self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,15 @@ class Skeleton:
     def __post_init__(self) -> None:
         if len(set(self.names)) != len(self.names):
             raise ValueError(f"keypoint names must differ: {', '.join(self.names)}")
+        _check_text("".join(self.names))
         for a, b in self.bones:
             if a == b or not (0 <= a < len(self.names) and 0 <= b < len(self.names)):
                 raise ValueError(f"a bone joins two of the {len(self.names)} keypoints, not {a} and {b}")
+
+
+def _check_text(name: str) -> None:
+    """Half characters come from damaged files; no file could keep them."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise ValueError(f"the name {name!a} is not text; choose another") from None

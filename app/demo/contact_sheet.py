@@ -8,18 +8,14 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
 
-from app.io.atomic import replacing
 from app.io.overlay import LINE, compose
+from app.page import BRIGHT, QUIET, TEXT, Colour, Page
+from model.pictures import RAMP, ramp_colours
 from model.types import FloatArray, KeypointSet, LabelMap, UInt8Array
 
 WIDTH = 1800
 MARGIN, GAP = 32, 10
-BACKGROUND, BRIGHT, TEXT, QUIET = (22, 24, 27), (236, 238, 240), (196, 200, 205), (128, 134, 142)
-RAMP = cv2.COLORMAP_CIVIDIS  # perceptually even
-
-Colour = tuple[int, int, int]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,40 +30,6 @@ class Shot:
     keypoints: KeypointSet
     confidence: FloatArray
     j: float
-
-
-class _Page:
-    """A dark page to put text and pictures on."""
-
-    def __init__(self, width: int, height: int) -> None:
-        self.image = Image.new("RGB", (width, height), BACKGROUND)
-        self._draw = ImageDraw.Draw(self.image)
-
-    def text(self, x: float, y: float, text: str, size: float, colour: Colour = TEXT, anchor: str = "ls") -> float:
-        """Write with the anchor (Pillow's code; ls = left end of the base line) at (x, y). Returns the width."""
-        font = ImageFont.load_default(size)
-        self._draw.text((x, y), text, colour, font, anchor)
-        return self._draw.textlength(text, font)
-
-    def picture(self, x: int, y: int, size: tuple[int, int], picture: UInt8Array) -> None:
-        """Paste scaled to size (width, height), with rounded corners."""
-        shrinks = picture.shape[1] > size[0]
-        scaled = cv2.resize(picture, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
-        corners = Image.new("L", (size[0] * 4, size[1] * 4))
-        ImageDraw.Draw(corners).rounded_rectangle((0, 0, size[0] * 4 - 1, size[1] * 4 - 1), 20, 255)
-        self.image.paste(Image.fromarray(scaled), (x, y), corners.resize(size, Image.Resampling.BOX))
-
-    def swatch(self, x: float, y: float, colour: Colour) -> None:
-        """A small square that sits on the base line y."""
-        self._draw.rounded_rectangle((x, y - 12, x + 12, y), 3, colour)
-
-    def ramp(self, x: int, y: int, width: int) -> None:
-        strip = cv2.applyColorMap(np.linspace(0, 255, width).astype(np.uint8)[None].repeat(12, 0), RAMP)
-        self.picture(x, y - 12, (width, 12), np.asarray(strip[..., ::-1], np.uint8))
-
-    def save(self, path: Path) -> None:
-        with replacing(path) as temporary:
-            self.image.save(temporary, optimize=True)
 
 
 def write_contact_sheet(
@@ -88,7 +50,7 @@ def write_contact_sheet(
     }
     top = 150
     bottom = top + len(rows) * (height + GAP)
-    page = _Page(WIDTH, bottom + 58)
+    page = Page(WIDTH, bottom + 58)
     page.text(MARGIN, 58, title, 30, BRIGHT)
     page.text(MARGIN, 90, subtitle, 17, QUIET)
     left = MARGIN + label_width
@@ -109,7 +71,7 @@ def write_contact_sheet(
         at += 20 + page.text(at + 20, y, words, 15, TEXT) + 32
     right = WIDTH - MARGIN
     page.text(right, y, "1", 15, QUIET, "rs")
-    page.ramp(right - 178, y, 160)
+    page.ramp(right - 178, y, 160, RAMP)
     page.text(right - 188, y, "confidence  0", 15, QUIET, "rs")
     page.save(path)
 
@@ -119,7 +81,7 @@ def write_hero(path: Path, shots: Sequence[Shot]) -> None:
     margin, gap = 20, 12
     width = (WIDTH - 2 * margin - gap * (len(shots) - 1)) // len(shots)
     height = round(width * shots[0].image.shape[0] / shots[0].image.shape[1])
-    page = _Page(WIDTH, margin + height + 52)
+    page = Page(WIDTH, margin + height + 52)
     for column, shot in enumerate(shots):
         x = margin + column * (width + gap)
         page.picture(x, margin, (width, height), compose(shot.image, shot.labels, shot.keypoints, 0.36))
@@ -136,9 +98,8 @@ def clock(seconds: float) -> str:
 
 
 def _heat(confidence: FloatArray, size: tuple[int, ...]) -> UInt8Array:
-    grey = np.clip(confidence * 255, 0, 255).astype(np.uint8)
-    large = cv2.resize(grey, (size[1], size[0]), interpolation=cv2.INTER_NEAREST)
-    return np.asarray(cv2.applyColorMap(large, RAMP)[..., ::-1], np.uint8)
+    large = cv2.resize(confidence, (size[1], size[0]), interpolation=cv2.INTER_NEAREST)
+    return ramp_colours(np.asarray(large, np.float32))
 
 
 def _line(number: int) -> Colour:

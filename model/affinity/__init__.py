@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-from model.affinity.dense import dense_affinity
+from model.affinity.dense import dense_affinity, sampled_logits
 from model.affinity.reference import reference_affinity
 from model.affinity.tiled import windowed_affinity
 from model.affinity.votes import Affinity, Vote
+from model.affinity.window import WindowPair
 
-__all__ = ["Affinity", "Vote", "dense_affinity", "reference_affinity", "windowed_affinity"]
+__all__ = [
+    "Affinity",
+    "Vote",
+    "WindowPair",
+    "dense_affinity",
+    "reference_affinity",
+    "sampled_logits",
+    "windowed_affinity",
+]

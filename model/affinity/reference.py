@@ -6,34 +6,67 @@ import torch
 from torch import Tensor
 
 from model.affinity.votes import Affinity
-from model.affinity.window import Radius
+from model.affinity.window import Radius, WindowPair
 
 
 @torch.no_grad()
 def reference_affinity(
-    query: Tensor, references: Tensor, *, radius: Radius, top_k: int, temperature: float, window: str = "circle"
+    query: Tensor,
+    references: Tensor,
+    *,
+    radius: Radius | WindowPair,
+    top_k: int,
+    temperature: float,
+    window: str = "circle",
+    zero: Tensor | None = None,
 ) -> Affinity:
     """The same as `windowed_affinity`, in fp32 on the features' device."""
     count, _, height, width = references.shape
     query, references = query.float(), references.float()
     k = min(top_k, count * height * width)
-    rows = torch.arange(height, device=query.device)[:, None]
-    columns = torch.arange(width, device=query.device)
     weights, indices = [], []
     for y in range(height):
         for x in range(width):
-            logits = (references * query[:, y, x].view(1, -1, 1, 1)).sum(1) / temperature
-            for reference in range(count):
+            logits = (references * query[:, y, x].view(1, -1, 1, 1)).sum(1)
+            if isinstance(radius, WindowPair):
+                if zero is not None:
+                    logits -= zero[y, x]
+                first = _window(logits, y, x, [int(radius.origin)] * count, window)
+                second = _window(logits, y, x, [int(radius.plus[y, x])] * count, window)
+                weight, index = _pair(logits / temperature, first, second, radius, k)
+            else:
                 if isinstance(radius, Tensor):
-                    r = int(radius[y, x])
+                    reach = [int(radius[y, x])] * count
                 else:
-                    r = radius if isinstance(radius, int) else radius[reference]
-                if window == "square":
-                    seen = ((rows - y).abs() <= r) & ((columns - x).abs() <= r)
-                else:
-                    seen = (rows - y) ** 2 + (columns - x) ** 2 <= r * r
-                logits[reference][~seen] = -torch.inf
-            best, index = logits.flatten().topk(k)
-            weights.append(best.softmax(0))
+                    reach = [radius] * count if isinstance(radius, int) else list(radius)
+                seen = _window(logits, y, x, reach, window)
+                best, index = (logits / temperature).masked_fill(~seen, -torch.inf).flatten().topk(k)
+                weight = best.softmax(0)
+            weights.append(weight)
             indices.append(index)
     return Affinity(torch.stack(weights), torch.stack(indices), (height, width), count)
+
+
+def _window(like: Tensor, y: int, x: int, radii: list[int], window: str) -> Tensor:
+    """bool [R, h, w]: what the cell (y, x) sees of references of this size, so far in each."""
+    down = torch.arange(like.shape[1], device=like.device)[:, None] - y
+    across = torch.arange(like.shape[2], device=like.device) - x
+    if window == "square":
+        return torch.stack([(down.abs() <= r) & (across.abs() <= r) for r in radii])
+    return torch.stack([down**2 + across**2 <= r * r for r in radii])
+
+
+def _pair(logits: Tensor, first: Tensor, second: Tensor, windows: WindowPair, k: int) -> tuple[Tensor, Tensor]:
+    """Eq (15) for one cell: the weights and places of its votes."""
+    delta = windows.delta
+    if windows.combine == "logits":
+        says = first * 1.0 + second * delta
+        total = (logits * says / (1 + delta)).masked_fill(says == 0, -torch.inf)
+        best, index = total.flatten().topk(k)
+        return best.softmax(0), index
+    mean = torch.zeros(logits.numel(), device=logits.device)
+    for seen, share in ((first, 1 / (1 + delta)), (second, delta / (1 + delta))):
+        best, index = logits.masked_fill(~seen, -torch.inf).flatten().topk(k)
+        mean[index] += share * best.softmax(0)
+    best, index = mean.topk(k)
+    return best / best.sum(), index

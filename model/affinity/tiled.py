@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
 from model.affinity.select import GROUP, group_levels, largest, largest_of_many
 from model.affinity.votes import Affinity
-from model.affinity.window import TILE, Radius, Tiling, tiling
+from model.affinity.window import TILE, Radius, Tiling, WindowPair, tiling
 from model.device import bf16_is_fast
 
 SPARE = 4
@@ -20,18 +22,22 @@ def windowed_affinity(
     query: Tensor,
     references: Tensor,
     *,
-    radius: Radius,
+    radius: Radius | WindowPair,
     top_k: int,
     temperature: float,
     window: str = "circle",
+    zero: Tensor | None = None,
     dtype: torch.dtype | None = None,
 ) -> Affinity:
     """The top-k votes of each query cell among the cells that its windows hold in all references (eqs 1 and 3).
 
     query [C, h, w], references [R, C, h, w]: features already scaled by the caller (L2-normalised for cosine);
     logits are <q, k> / temperature, in fp32 for the chosen. Channels-last references spare a copy.
-    radius: in cells; one for all, one per reference, or an integer map [h, w] with one per query cell.
-    top_k:  votes over all references together, softmax over these.
+    radius: in cells; one for all, one per reference, or an integer map [h, w] with one per query cell; or the two
+            windows of the multi-cluster sampler (eq 15).
+    top_k:  votes over all references together, softmax over these. Of a mixture: each softmax over its own top k, and
+            the k heaviest of their mean, rescaled.
+    zero:   [h, w] the <q, k> of cells with nothing in common, 0 if left out. Only two windows added as logits ask.
     dtype:  of the search for candidates; None = bf16 where the device is quick at it, else fp32.
     """
     count, channels, height, width = references.shape
@@ -40,24 +46,58 @@ def windowed_affinity(
     cells = height * width
     k = min(top_k, count * cells)
     dtype = dtype or (torch.bfloat16 if bf16_is_fast(device) else torch.float32)
-    limits, widest = _squared_radii(radius, count, device)
-    tiles = tiling(height, width, widest, window, device)
+    pair = radius if isinstance(radius, WindowPair) else None
+    if pair is not None and pair.delta == 0:
+        pair, radius = None, pair.first
+    rings = [pair.near.int() ** 2, pair.far.int() ** 2] if pair else [_squared_radii(radius, count, device)]
+    tiles = tiling(height, width, math.isqrt(int(rings[-1].max())), window, device)
 
     keys = references.permute(0, 2, 3, 1).reshape(count, cells, channels)
     queries = query.permute(1, 2, 0).reshape(cells, channels)
-    index, logits = _search(queries, keys, tiles, limits, min(k + SPARE, count * cells), dtype)
-    best = largest(logits, k)
-    weight = logits.gather(1, best).div_(temperature).softmax(1)
+    index, products = _search(queries, keys, tiles, rings, min(k + SPARE, count * cells), dtype)
+    if pair is None:
+        best, weight = _votes(products, k, temperature)
+    else:
+        share = pair.far_share.flatten()[tiles.queries.flatten(), None]
+        if pair.combine == "mixture":
+            best, weight = _mixture(products, share, k, temperature)
+        else:
+            if zero is not None:
+                products -= zero.flatten()[tiles.queries.flatten(), None]
+            products.chunk(2, dim=1)[1].mul_(share)
+            best, weight = _votes(products, k, temperature)
     return Affinity(weight[tiles.places], index.gather(1, best)[tiles.places], (height, width), count)
 
 
+def _votes(products: Tensor, k: int, temperature: float) -> tuple[Tensor, Tensor]:
+    """The columns of the k largest products of each row, and the softmax over these."""
+    best = largest(products, k)
+    return best, products.gather(1, best).div_(temperature).softmax(1)
+
+
+def _mixture(products: Tensor, share: Tensor, k: int, temperature: float) -> tuple[Tensor, Tensor]:
+    """The same for the mean of two softmaxes, one over the near half of the columns and one, by its share, over all."""
+    near, near_weight = _votes(products.chunk(2, dim=1)[0], k, temperature)
+    far, far_weight = _votes(products, k, temperature)
+    mean = torch.zeros_like(products).scatter_(1, near, near_weight * (1 - share))
+    mean.scatter_add_(1, far, far_weight * share)
+    best = largest(mean, k)
+    weight = mean.gather(1, best)
+    return best, weight / weight.sum(1, keepdim=True)
+
+
 def _search(
-    queries: Tensor, keys: Tensor, tiles: Tiling, limits: Tensor, candidates: int, dtype: torch.dtype
+    queries: Tensor, keys: Tensor, tiles: Tiling, rings: list[Tensor], candidates: int, dtype: torch.dtype
 ) -> tuple[Tensor, Tensor]:
-    """The best candidates of every query: indices into R*h*w cells and fp32 dot products, both [N*Q, candidates]."""
+    """The best candidates of every query: indices into R*h*w cells and fp32 dot products, both [N*Q, n].
+
+    rings: r² per reference [R], or per query cell [h, w]. Several follow from the inner to the outer one, and each has
+    its own candidates, side by side: within a ring all cells weigh the same, so the search finds them by product alone.
+    """
     count, cells, channels = keys.shape
+    reached = tiles.keys.shape[1]
     hidden = torch.finfo(dtype).min / 4  # two may add up; infinities would not survive packing
-    columns = max(count * tiles.keys.shape[1], candidates)
+    columns = max(count * reached, candidates)
     levels = group_levels(columns, candidates)
     columns = -(-columns // GROUP**levels) * GROUP**levels
 
@@ -70,49 +110,55 @@ def _search(
     key_table, key_rows = key_table.flatten(0, 1), keys.flatten(0, 1)
     first = torch.arange(count, dtype=torch.int32, device=keys.device)[:, None] * (cells + 1)
 
-    step = _tiles_at_once(columns, dtype, keys.device)
-    buffer = torch.empty(min(step, len(tiles.keys)), TILE**2, columns, dtype=dtype, device=keys.device)
-    per_cell = limits.ndim == 2
-    bias = torch.empty(0) if per_cell else _bias(tiles.reach, limits, count, columns, hidden, dtype)
+    step = min(_tiles_at_once(columns, dtype, keys.device), len(tiles.keys))
+    buffers = torch.empty(min(2, len(rings)), step, TILE**2, columns, dtype=dtype, device=keys.device)
+    buffers[-1, :, :, count * reached :] = hidden
+    per_cell = rings[0].ndim == 2
+    biases = [] if per_cell else _biases(tiles.reach, [rings[0][None, None]], hidden, dtype)
     found, products = [], []
     for start in range(0, len(tiles.keys), step):
         chosen, offsets = tiles.queries[start : start + step], tiles.keys[start : start + step]
         n = len(chosen)
         if per_cell:
-            bias = _bias(tiles.reach, limits.flatten()[chosen], count, columns, hidden, dtype)
+            biases = _biases(tiles.reach, [ring.flatten()[chosen][..., None] for ring in rings], hidden, dtype)
         places = (offsets[:, None] + first).flatten(1)
         places = pad(places, (0, columns - places.shape[1]), value=cells)
         q = query_table.index_select(0, chosen.flatten()).view(n, TILE**2, -1)
         k = key_table.index_select(0, places.flatten()).view(n, columns, -1)
-        rough = torch.baddbmm(bias.expand(n, -1, -1), q, k.transpose(1, 2), out=buffer[:n])
+        torch.bmm(q, k.transpose(1, 2), out=buffers[0, :n])
+        rough, masked = (b[:n, :, : count * reached].unflatten(2, (count, reached)) for b in (buffers[0], buffers[-1]))
+        picked, seen = [], []
+        for bias in biases:
+            torch.add(rough, bias, out=masked)
+            picked.append(largest_of_many(buffers[-1, :n], candidates, levels))
+            seen.append(buffers[-1, :n].gather(-1, picked[-1]) > hidden / 2)
+        best = torch.cat(picked, -1)
 
-        best = largest_of_many(rough, candidates, levels)
-        seen = rough.gather(-1, best).flatten(0, 1) > hidden / 2
-        index = places.gather(1, best.flatten(1)).view(-1, candidates).long()
+        index = places.gather(1, best.flatten(1)).view(n * TILE**2, -1).long()
         index = (index - index // (cells + 1)).clamp_(max=count * cells - 1)
-        exact = key_rows.index_select(0, index.flatten()).view(-1, candidates, channels).float()
+        exact = key_rows.index_select(0, index.flatten()).view(*index.shape, channels).float()
         exact = exact.mul_(queries.index_select(0, chosen.flatten()).float()[:, None]).sum(-1)
         found.append(index)
-        products.append(exact.masked_fill_(~seen, torch.finfo(torch.float32).min))
+        products.append(exact.masked_fill_(~torch.cat(seen, -1).flatten(0, 1), torch.finfo(torch.float32).min))
     return torch.cat(found), torch.cat(products)
 
 
-def _squared_radii(radius: Radius, count: int, device: torch.device) -> tuple[Tensor, int]:
-    """r² per reference [R] or per query cell [h, w], and the widest r."""
+def _squared_radii(radius: Radius, count: int, device: torch.device) -> Tensor:
+    """r² per reference [R] or per query cell [h, w]."""
     if isinstance(radius, int):
         radius = [radius] * count
     if not isinstance(radius, Tensor):
         assert len(radius) == count, f"{len(radius)} radii for {count} references"
         radius = torch.tensor(radius)
     assert radius.min() >= 0, "a window radius is 0 or more"
-    return radius.to(device).long() ** 2, int(radius.max())
+    return radius.to(device).int() ** 2
 
 
-def _bias(reach: Tensor, limits: Tensor, count: int, columns: int, hidden: float, dtype: torch.dtype) -> Tensor:
-    """What hides the cells outside each query's window: [1 or n, Q, columns], for limits r² [R] or [n, Q]."""
-    limits = limits.view(1, 1, -1, 1) if limits.ndim == 1 else limits[..., None, None]
-    bias = torch.where(reach[:, None] <= limits, 0.0, hidden).to(dtype).expand(-1, -1, count, -1).flatten(2)
-    return pad(bias, (0, columns - bias.shape[2]))
+def _biases(reach: Tensor, limits: list[Tensor], hidden: float, dtype: torch.dtype) -> list[Tensor]:
+    """For each ring, what hides the cells outside it: [1 or n, Q, 1 or R, K], for limits r² that broadcast to this."""
+    outside = [reach[:, None] > limit[..., None] for limit in limits]
+    inside = [torch.zeros_like(outside[0]), *(~o for o in outside[:-1])]
+    return [torch.where(o | i, hidden, 0.0).to(dtype) for o, i in zip(outside, inside, strict=True)]
 
 
 def _tiles_at_once(columns: int, dtype: torch.dtype, device: torch.device) -> int:

@@ -15,6 +15,52 @@ Radius = int | Sequence[int] | Tensor
 TILE = 8
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class WindowPair:
+    """Two windows around every query cell, which add up to one affinity (eq 15). * stands for nothing, or for a batch.
+
+    origin:  int64 [*] radius of the first window, that of SimA_init; one for all cells.
+    plus:    int64 [*, h, w] radius of the second, that of SimA+; one for each cell.
+    delta:   weight of the second, δ >= 0; with 0 the first stands alone.
+    combine: "logits": the similarities s are added before the softmax over the union of the windows. A window says
+             nothing, that is 0, about cells outside it: so s counts 1 + δ times in both windows, once in
+             the first alone, δ times in the second alone. All this is divided by 1 + δ: where both windows reach, the
+             temperature then means what it means for one window.
+             "mixture": a softmax over each, and their mean with weights 1 and δ.
+    """
+
+    origin: Tensor
+    plus: Tensor
+    delta: float = 0.5
+    combine: str = "logits"
+
+    def __post_init__(self) -> None:
+        assert self.combine in ("logits", "mixture"), self.combine
+        assert self.delta >= 0 and self.origin.min() >= 0 and self.plus.min() >= 0
+        assert self.origin.shape == self.plus.shape[:-2], (self.origin.shape, self.plus.shape)
+
+    @property
+    def first(self) -> Tensor:
+        """int64 [*, h, w] `origin` for every cell."""
+        return self.origin[..., None, None].expand_as(self.plus)
+
+    @property
+    def near(self) -> Tensor:
+        """int64 [*, h, w] the radius of the smaller window, which lies inside the other."""
+        return torch.minimum(self.first, self.plus)
+
+    @property
+    def far(self) -> Tensor:
+        """int64 [*, h, w] the radius of the union of the two: of the larger window."""
+        return torch.maximum(self.first, self.plus)
+
+    @property
+    def far_share(self) -> Tensor:
+        """float32 [*, h, w] the larger window's part of the two: 1 / (1 + δ) if it is the first, δ / (1 + δ) if not."""
+        larger = (self.plus > self.first).float()
+        return (1 - larger + larger * self.delta) / (1 + self.delta)
+
+
 def squared_reach(dy: Tensor, dx: Tensor, window: str) -> Tensor:
     """The smallest r² whose window reaches (dy, dx): "circle" dx² + dy² ≤ r², "square" |dx|, |dy| ≤ r."""
     if window == "circle":
@@ -24,13 +70,20 @@ def squared_reach(dy: Tensor, dx: Tensor, window: str) -> Tensor:
     raise ValueError(f'window cannot be {window!r}: use "circle" or "square"')
 
 
+@lru_cache(maxsize=2)
+def reach_between(height: int, width: int, window: str, device: torch.device) -> Tensor:
+    """int32 [h*w, h*w]: the smallest r² with which a query cell (row) sees a reference cell (column)."""
+    with torch.inference_mode(False):  # whoever asks first, the next may need it for a gradient
+        y = torch.arange(height, device=device, dtype=torch.int32).repeat_interleave(width)
+        x = torch.arange(width, device=device, dtype=torch.int32).repeat(height)
+        return squared_reach(y[:, None] - y, x[:, None] - x, window)
+
+
 @lru_cache(maxsize=8)
 def hidden_cells(height: int, width: int, radius: int, window: str, device: torch.device) -> Tensor:
     """bool [h*w, h*w]: True where a query cell (row) does not see a reference cell (column)."""
-    with torch.inference_mode(False):  # whoever asks first, the next may need it for a gradient
-        y = torch.arange(height, device=device).repeat_interleave(width)
-        x = torch.arange(width, device=device).repeat(height)
-        return squared_reach(y[:, None] - y, x[:, None] - x, window) > radius**2
+    with torch.inference_mode(False):
+        return reach_between(height, width, window, device) > radius**2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,7 +92,7 @@ class Tiling:
 
     queries: int64 [N, Q] cells; where a tile sticks out of the grid, the nearest cell inside stands in.
     keys:    int32 [N, K] cells of one reference; h*w (one past the last) where a window leaves the grid.
-    reach:   int64 [Q, K] the smallest r² with which query q sees key k; the same for every tile.
+    reach:   int32 [Q, K] the smallest r² with which query q sees key k; the same for every tile.
     places:  int64 [h*w] where each cell of the grid is among the N*Q queries.
     """
 
@@ -71,4 +124,4 @@ def tiling(height: int, width: int, radius: int, window: str, device: torch.devi
 
     y, x = torch.arange(height)[:, None], torch.arange(width)
     places = (y // TILE * columns + x // TILE) * TILE**2 + y % TILE * TILE + x % TILE
-    return Tiling(queries.to(device), keys.to(device), reach[:, touched].to(device), places.flatten().to(device))
+    return Tiling(queries.to(device), keys.to(device), reach[:, touched].int().to(device), places.flatten().to(device))

@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,6 +20,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from model.flow import Motion
 from model.recipes import Recipe
 from model.training.cache import PHOTO_SUFFIXES, VIDEO_SUFFIXES, Clip, cached_clip
 from model.types import FloatArray, UInt8Array
@@ -95,11 +97,19 @@ class Sample(NamedTuple):
     views:     uint8 [2, 3, S, S] RGB.
     to_source: float32 [2, 2, 3], affine maps from view pixels (x, y) to pixels of the source picture.
     photo:     bool []: are both views of one photo, so that `to_source` gives their exact correspondence?
+    source:    int64 []: which clip or photo of the corpus they are of.
+    motion:    float16 [2, 2, S, S], what moves in each view as of `model.flow.Motion`; photos stand still. Nothing,
+               [0], where nobody asks for it.
     """
 
     views: Tensor
     to_source: Tensor
     photo: Tensor
+    source: Tensor
+    motion: Tensor
+
+
+_Drawn = tuple[list[UInt8Array], list[FloatArray], int, list[FloatArray]]  # views, maps, source, motion
 
 
 class PairDataset(Dataset[Sample]):
@@ -107,10 +117,12 @@ class PairDataset(Dataset[Sample]):
 
     Every `batch` consecutive samples hold `photo_share` photos, whatever the corpus sizes; clips are drawn with
     odds growing with the square root of their length, so that long ones do not drown the rest.
+
+    motion: estimates what moves in the frames of videos, for recipes with flow; it needs a frame more for each view.
     """
 
-    def __init__(self, corpus: Corpus, recipe: Recipe, seed: int) -> None:
-        self.corpus, self.recipe, self.seed = corpus, recipe, seed
+    def __init__(self, corpus: Corpus, recipe: Recipe, seed: int, motion: Motion | None = None) -> None:
+        self.corpus, self.recipe, self.seed, self.motion = corpus, recipe, seed, motion
         share = recipe.photo_share if corpus.videos else 1.0
         self._photo_share = share if corpus.photos else 0.0
         weight = np.sqrt([len(c) for c in corpus.videos])
@@ -121,20 +133,27 @@ class PairDataset(Dataset[Sample]):
         rng = np.random.default_rng((self.seed, index))
         # Low-discrepancy choice: the share holds in every stretch of samples, not only on average.
         photo = int((index + 1) * self._photo_share) > int(index * self._photo_share)
-        views, to_source = self._photo_views(rng) if photo else self._video_views(rng)
+        views, to_source, source, motion = self._photo_views(rng) if photo else self._video_views(rng)
         stacked = torch.from_numpy(np.stack(views)).permute(0, 3, 1, 2).contiguous()
-        return Sample(stacked, torch.from_numpy(np.stack(to_source)), torch.tensor(photo))
+        moved = torch.from_numpy(np.stack(motion)).half() if motion else torch.zeros(0, dtype=torch.float16)
+        return Sample(
+            stacked, torch.from_numpy(np.stack(to_source)), torch.tensor(photo), torch.tensor(source), moved
+        )
 
-    def _video_views(self, rng: np.random.Generator) -> tuple[list[UInt8Array], list[FloatArray]]:
-        clip = self.corpus.videos[rng.choice(len(self._odds), p=self._odds)]
+    def _video_views(self, rng: np.random.Generator) -> _Drawn:
+        number = int(rng.choice(len(self._odds), p=self._odds))
+        clip = self.corpus.videos[number]
         seconds = rng.choice(self.recipe.gaps, p=self.recipe.gap_odds)
         gap = int(np.clip(round(seconds * clip.fps), 1, len(clip) - 1))
         first = int(rng.integers(len(clip) - gap))
-        images = [clip.read(first), clip.read(first + gap)]
-        view = random_view(rng, images[0].shape[:2], self.recipe.crop, self.recipe.crop_scale, rotation=0)
-        return [warp(image, view, self.recipe.crop) for image in images], [view, view]
+        read, frames, size = cache(clip.read), (first, first + gap), self.recipe.crop
+        view = random_view(rng, read(first).shape[:2], size, self.recipe.crop_scale, rotation=0)
+        motion = []
+        if self.motion is not None:
+            motion = [warp_motion(self.motion.of(read, frame, len(clip)), view, size) for frame in frames]
+        return [warp(read(frame), view, size) for frame in frames], [view, view], number, motion
 
-    def _photo_views(self, rng: np.random.Generator) -> tuple[list[UInt8Array], list[FloatArray]]:
+    def _photo_views(self, rng: np.random.Generator) -> _Drawn:
         number = int(rng.integers(self._photo_counts[-1]))
         folder = int(np.searchsorted(self._photo_counts, number, side="right"))
         clip = self.corpus.photos[folder]
@@ -145,7 +164,8 @@ class PairDataset(Dataset[Sample]):
         views = [warp(image, view, size) for view in (first, second)]
         if self.recipe.jitter:
             views = [jitter(rng, view) for view in views]
-        return views, [first, second]
+        still = [np.zeros((2, size, size), np.float32)] * 2 if self.motion is not None else []
+        return views, [first, second], len(self.corpus.videos) + number, still
 
 
 def random_view(
@@ -186,6 +206,18 @@ def warp(image: UInt8Array, view: FloatArray, size: int) -> UInt8Array:
         image = cv2.GaussianBlur(image, (0, 0), 0.4 * zoom)  # type: ignore[assignment]
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     return np.asarray(cv2.warpAffine(image, view, (size, size), flags=flags, borderMode=cv2.BORDER_REFLECT), np.uint8)
+
+
+def warp_motion(motion: FloatArray, view: FloatArray, size: int) -> FloatArray:
+    """The motion of a picture, float32 [2, H, W], as the view shows it: [2, size, size], turned and mirrored with it."""
+    zoom = float(np.sqrt(abs(np.linalg.det(view[:, :2]))))
+    channels_last = np.ascontiguousarray(motion.transpose(1, 2, 0))
+    if zoom > 1.3:
+        channels_last = cv2.GaussianBlur(channels_last, (0, 0), 0.4 * zoom)  # type: ignore[assignment]
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    seen = cv2.warpAffine(channels_last, view, (size, size), flags=flags, borderMode=cv2.BORDER_REFLECT)
+    turned = np.asarray(seen) @ np.linalg.inv(view[:, :2] / zoom).T  # lengths are relative already: zoom leaves them
+    return np.asarray(turned.transpose(2, 0, 1), np.float32)
 
 
 def jitter(rng: np.random.Generator, image: UInt8Array) -> UInt8Array:

@@ -82,6 +82,15 @@ class World:
         last = [samples[-1] if r == self.rank else torch.zeros_like(samples[-1]) for r in range(self.size)]
         return torch.cat([sum_over_processes(torch.stack(last))[self.rank - 1, None], samples[:-1]])
 
+    def gather(self, samples: Tensor) -> Tensor:
+        """This process's samples [B, ...] and those of all others, in the order of the whole batch; no gradient."""
+        samples = samples.detach()
+        if self.size == 1:
+            return samples
+        parts = [torch.empty_like(samples, memory_format=torch.contiguous_format) for _ in range(self.size)]
+        dist.all_gather(parts, samples.contiguous())
+        return torch.cat(parts)
+
     def agree(self, *values: float) -> list[float]:
         """The largest of each value over all processes, so that all take the same decision."""
         if self.size == 1:

@@ -14,7 +14,8 @@ class TrainingOptions:
 
     steps, minutes:   the budget; whichever is used up first ends the run, and the learning rate follows it.
     weights:          start from this encoder instead of from scratch.
-    batch, crop:      override the recipe's.
+    flow_weights:     RAFT's, for recipes whose flow it estimates; those fetched before when left out.
+    batch, crop:      override the recipe's; a crop is then kept to the end.
     workers:          processes that read samples ahead; 0 reads in the training process.
     checkpoint_every: steps between two checkpoints: no more are lost when the run is killed.
     """
@@ -30,6 +31,7 @@ class TrainingOptions:
     device: str | None = None
     precision: str = "auto"
     weights: Path | None = None
+    flow_weights: Path | None = None
     resume: bool = False
     workers: int = 2
     cache: Path | None = None
@@ -51,10 +53,13 @@ class TrainingOptions:
 
     def full_recipe(self) -> Recipe:
         """The recipe with what these options override."""
-        changes = {k: v for k, v in (("batch", self.batch), ("crop", self.crop)) if v is not None}
+        changes: dict[str, object] = {} if self.batch is None else {"batch": self.batch}
+        if self.crop is not None:
+            changes |= {"crop": self.crop, "crop_late": None}
         recipe = get_recipe(self.recipe, **changes)
-        if recipe.crop % 8:
-            raise ValueError(f"crop {recipe.crop} is not a multiple of 8")
+        for crop in {recipe.crop, recipe.crop_at(1.0)}:
+            if crop % 8:
+                raise ValueError(f"crop {crop} is not a multiple of 8")
         if recipe.correspondence > 0 and recipe.batch < 2:
             raise ValueError(f"recipe {recipe.name} compares the pairs of a batch; batch 1 is too small")
         return recipe

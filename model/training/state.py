@@ -4,43 +4,55 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
 
-from model.encoder import Encoder
+from model.bank import NegativeBank
+from model.network import MatchingNetwork
 from model.recipes import Recipe
+from model.recipes.data import flatten
 from model.training.checkpoint import load_file, save_file
+
+_PARTS = ("fusion.", "positions.", "extraction.")  # of the network, which an older or plainer encoder may lack
 
 
 @dataclass(slots=True)
 class TrainingState:
-    """model: the encoder in training; average: its moving average, the one to use.
+    """model: the network in training; average: its moving average, the one to use.
 
+    bank: the negatives, if the recipe wants some.
     step: optimiser steps done; elapsed: seconds, of all the run's parts.
     """
 
-    model: Encoder
-    average: Encoder
+    model: MatchingNetwork
+    average: MatchingNetwork
     optimiser: torch.optim.Optimizer
+    bank: NegativeBank | None = None
     step: int = 0
     elapsed: float = 0.0
 
     @classmethod
     def fresh(cls, recipe: Recipe, device: torch.device, weights: Path | None = None) -> TrainingState:
-        """From scratch (torch's seed decides), or from the encoder in `weights`. ValueError if it does not fit."""
-        model, average = Encoder(recipe.encoder), Encoder(recipe.encoder)
+        """From scratch (torch's seed decides), or from the network in `weights`. ValueError if it does not fit.
+
+        Parts of the network that the weights lack start from scratch.
+        """
+        model, average = MatchingNetwork(recipe), MatchingNetwork(recipe)
         if weights is not None:
+            content = load_file(weights)
             try:
-                model.load_state_dict(load_file(weights)["state_dict"])
+                keys = model.load_state_dict(content["state_dict"], strict=False)
+                if keys.unexpected_keys or not all(key.startswith(_PARTS) for key in keys.missing_keys):
+                    raise KeyError
             except (KeyError, RuntimeError):
                 raise ValueError(f"{weights}: not an encoder of recipe {recipe.name}; give an encoder.pt") from None
         average.load_state_dict(model.state_dict())
-        average.requires_grad_(False)
-        for encoder in (model, average):
-            encoder.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        return cls(model, average, torch.optim.Adam(model.parameters(), recipe.learning_rate))
+        average.requires_grad_(False).eval()
+        for network in (model, average):
+            network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        bank = None if recipe.bank is None else NegativeBank(recipe.bank, recipe.encoder.channels, device)
+        return cls(model, average, torch.optim.Adam(model.parameters(), recipe.learning_rate), bank)
 
     def save(self, path: Path, recipe: Recipe, seed: int) -> None:
         """Write a checkpoint. OSError, naming the file, if it cannot be written: the old one then stays."""
@@ -52,6 +64,7 @@ class TrainingState:
             "model": self.model.state_dict(),
             "average": self.average.state_dict(),
             "optimiser": self.optimiser.state_dict(),
+            "bank": None if self.bank is None else self.bank.state_dict(),
         }
         save_file(path, content)
 
@@ -59,25 +72,36 @@ class TrainingState:
         """Go on from a checkpoint. ValueError if it is none, or one of another recipe or seed."""
         content = load_file(path)
         try:
-            # A field that is younger than the checkpoint had its default then.
-            old: dict[str, Any] = {**Recipe("").as_dict(), **content["recipe"], "seed": content["seed"]}
-            for name, value in {**recipe.as_dict(), "seed": seed}.items():
-                if old.get(name) != value:
-                    raise ValueError(
-                        f"{path}: the run was started with {name} {old.get(name)}, not {value}; "
-                        "give the same or choose a new folder"
-                    )
+            then = {**Recipe.from_dict(content["recipe"]).as_dict(), "seed": content["seed"]}
+        except KeyError:
+            raise _not_a_checkpoint(path) from None
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from None
+        old, new = (dict(flatten(data)) for data in (then, {**recipe.as_dict(), "seed": seed}))
+        for name in new | old:
+            if old.get(name) != new.get(name):
+                raise ValueError(
+                    f"{path}: the run was started with {name} {old.get(name)}, not {new.get(name)}; "
+                    "give the same or choose a new folder"
+                )
+        try:
             self.model.load_state_dict(content["model"])
             self.average.load_state_dict(content["average"])
             self.optimiser.load_state_dict(content["optimiser"])
+            if self.bank is not None:
+                self.bank.load_state_dict(content["bank"])
             self.step, self.elapsed = content["step"], content["elapsed"]
-        except (KeyError, TypeError, RuntimeError):
-            raise ValueError(f"{path}: not a checkpoint of a training run; choose a new folder") from None
+        except (KeyError, TypeError, ValueError, RuntimeError):
+            raise _not_a_checkpoint(path) from None
 
 
-def save_weights(path: Path, encoder: Encoder, recipe: Recipe) -> None:
-    """The encoder alone, in half precision, with the recipe that trained it."""
-    tensors = {k: v.half() if v.is_floating_point() else v for k, v in encoder.state_dict().items()}
+def _not_a_checkpoint(path: Path) -> ValueError:
+    return ValueError(f"{path}: not a checkpoint of a training run; choose a new folder")
+
+
+def save_weights(path: Path, network: nn.Module, recipe: Recipe) -> None:
+    """The network alone, in half precision, with the recipe that trained it."""
+    tensors = {k: v.half() if v.is_floating_point() else v for k, v in network.state_dict().items()}
     save_file(path, {"recipe": recipe.as_dict(), "state_dict": tensors})
 
 

@@ -7,34 +7,36 @@ interruptions change what is learned.
 
 from __future__ import annotations
 
-import itertools
 import math
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict
+from collections.abc import Callable
+from dataclasses import asdict, replace
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
-import cv2
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
 
+from model.bank import sample_vectors
 from model.colour import rgb_to_lab
 from model.device import bf16_is_fast, pick_device
+from model.encoder import STRIDE
+from model.flow import Motion
+from model.fused import Pairs, fused_losses
 from model.losses import drop_colour, pair_losses
+from model.motion import hidden_keys
+from model.network import ViewNetwork, Views
+from model.positions import random_shifts
 from model.recipes import Recipe
+from model.training.batches import Batches, sample_numbers
 from model.training.dataset import PairDataset, Sample, load_corpus
 from model.training.distributed import World
 from model.training.options import TrainingOptions
 from model.training.run import RunDirectory
+from model.training.schedule import learning_rate, progress_of, stop_on_signal
 from model.training.state import TrainingState, save_weights, update_average
 
-__all__ = ["TrainingOptions", "train"]
+__all__ = ["TrainingOptions", "dropped_channel", "sample_numbers", "train"]
 
 _MAX_GRADIENT = 5.0  # longer gradients are shortened to this norm
 
@@ -59,6 +61,7 @@ def _train(options: TrainingOptions, recipe: Recipe, world: World, report: Calla
     if recipe.batch % world.size:
         raise ValueError(f"a batch of {recipe.batch} does not divide over {world.size} processes; choose another")
     run = RunDirectory(options.out, resume=options.resume)
+    motion = None if recipe.flow is None else Motion(recipe.flow, options.flow_weights)
     torch.manual_seed(options.seed)
     state = TrainingState.fresh(recipe, world.device, options.weights)
     if options.resume and run.checkpoint.exists():
@@ -69,17 +72,21 @@ def _train(options: TrainingOptions, recipe: Recipe, world: World, report: Calla
         run.start(state.step, recipe, asdict(options), corpus.describe(), world.size)
 
     bf16 = options.precision == "bf16" or (options.precision == "auto" and bf16_is_fast(world.device))
-    model = world.wrap(state.model)
-    batches = _batches(PairDataset(corpus, recipe, options.seed), options.workers, world, state.step)
+    learner = _Learner(recipe, options.seed, state, world, bf16)
+
+    def samples(crop: int) -> PairDataset:
+        return PairDataset(corpus, replace(recipe, crop=crop), options.seed, motion)
+
+    batches = Batches(samples, recipe.batch, options.workers, world)
     started = time.monotonic() - state.elapsed
-    with _stop_on_signal() as stopped:
+    with stop_on_signal() as stopped:
         while True:
             begun = time.monotonic()
-            progress, stop = world.agree(_progress(options, state.step, begun - started), float(stopped()))
+            progress, stop = world.agree(progress_of(options, state.step, begun - started), float(stopped()))
             if progress >= 1 or stop:
                 break
-            rate = _learning_rate(recipe, state.step, progress)
-            losses = _step(model, state, next(batches), recipe, options.seed, rate, world, bf16)
+            rate = learning_rate(recipe, state.step, progress)
+            losses = learner.step(batches.of(state.step, recipe.crop_at(progress)), rate, progress)
             state.step += 1
             state.elapsed = time.monotonic() - started
             if not all(map(math.isfinite, losses.values())):  # the weights are spoiled: save nothing more
@@ -102,68 +109,103 @@ def _train(options: TrainingOptions, recipe: Recipe, world: World, report: Calla
     return run.weights
 
 
-def sample_numbers(first_step: int, batch: int, rank: int, size: int) -> Iterator[list[int]]:
-    """Step by step the numbers of this process's samples: together those of all processes are one batch, in order."""
-    share = batch // size
-    for step in itertools.count(first_step):
-        begin = step * batch + rank * share
-        yield list(range(begin, begin + share))
-
-
 def dropped_channel(seed: int, step: int) -> int:
     """The colour that all frames of a step lack: a (1) or b (2), drawn with even odds."""
     return 1 + int(torch.randint(2, (), generator=torch.Generator().manual_seed(seed * 1_000_003 + step)))
 
 
-def _batches(data: PairDataset, workers: int, world: World, first_step: int) -> Iterator[Sample]:
-    loader = DataLoader(
-        data,
-        batch_sampler=sample_numbers(first_step, data.recipe.batch, world.rank, world.size),
-        num_workers=workers,
-        pin_memory=world.device.type == "cuda",
-        prefetch_factor=4 if workers else None,
-        multiprocessing_context="spawn" if workers else None,
-        worker_init_fn=_prepare_worker,
-    )
-    yield from loader
+class _Learner:
+    """Takes the optimiser's steps. What is drawn in one depends on the seed and the numbers of the samples alone."""
+
+    def __init__(self, recipe: Recipe, seed: int, state: TrainingState, world: World, bf16: bool) -> None:
+        self._recipe, self._seed, self._state, self._world, self._bf16 = recipe, seed, state, world, bf16
+        self._network = world.wrap(ViewNetwork(state.model))
+
+    def step(self, batch: Sample, rate: float, progress: float) -> dict[str, float]:
+        """One optimiser step; returns the losses by name and the norm of the gradient, all of the whole batch."""
+        recipe, state, world = self._recipe, self._state, self._world
+        batch = Sample(*(t.to(world.device, non_blocking=True) for t in batch))
+        lab = rgb_to_lab(batch.views)
+        channel = dropped_channel(self._seed, state.step)
+        frames = drop_colour(lab.flatten(0, 1), channel).contiguous(memory_format=torch.channels_last)
+        motion = None if recipe.flow is None else batch.motion.flatten(0, 1).float()
+        _set_mode(self._network, frozen=recipe.in_second_phase(progress))
+        with self._autocast():
+            features, value = self._network(frames, motion, 2, self._hidden_keys(lab))
+        views = Views(features.float(), value)
+        if recipe.is_plain:
+            own = views.own
+            terms = pair_losses(own, world.previous(own), lab, channel, batch.to_source, batch.photo, recipe)
+        else:
+            terms = self._fused_losses(views, frames, motion, batch, lab, channel, progress)
+        total, losses = _whole_batch(terms, recipe, world)
+        state.optimiser.zero_grad(set_to_none=True)
+        (total * world.size).backward()  # type: ignore[no-untyped-call]  # processes average gradients, losses add up
+        for group in state.optimiser.param_groups:
+            group["lr"] = rate
+        losses["gradient"] = float(nn.utils.clip_grad_norm_(state.model.parameters(), _MAX_GRADIENT))
+        state.optimiser.step()
+        update_average(state.average, state.model, state.step)
+        return losses
+
+    def _fused_losses(
+        self,
+        views: Views,
+        frames: Tensor,
+        motion: Tensor | None,
+        batch: Sample,
+        lab: Tensor,
+        channel: int,
+        progress: float,
+    ) -> dict[str, Tensor]:
+        """The terms of a recipe with parts. In the second phase the views also go into the bank."""
+        recipe, bank = self._recipe, self._state.bank
+        previous = self._world.previous(views.features) if recipe.correspondence > 0 else views.features
+        pairs = Pairs(previous, lab, channel, batch.to_source, batch.photo, progress)
+        if bank is None or not recipe.in_second_phase(progress):
+            return fused_losses(views, pairs, recipe)
+        averaged = self._averaged(frames, motion, None)
+        losses = fused_losses(views, replace(pairs, negatives=bank.negatives(batch.source), averaged=averaged), recipe)
+        numbers = self._view_numbers(len(lab))
+        if recipe.positions is not None and recipe.positions.shift:
+            height, width = frames.shape[-2:]
+            averaged = self._averaged(frames, motion, random_shifts((height // 2, width // 2), self._seed, numbers))
+        assert recipe.bank is not None
+        vectors = sample_vectors(averaged.flatten(0, 1), recipe.bank.per_frame, self._seed, numbers)
+        bank.add(self._world.gather(vectors), self._world.gather(batch.source.repeat_interleave(2)))
+        return losses
+
+    @torch.no_grad()
+    def _averaged(self, frames: Tensor, motion: Tensor | None, shifts: Tensor | None) -> Tensor:
+        """The views as the averaged network sees them, each as its own target: [B, 2, C, h, w]."""
+        with self._autocast():
+            return self._state.average.views(frames, motion, 2, shifts=shifts).own.float()
+
+    def _hidden_keys(self, lab: Tensor) -> Tensor | None:
+        """What DropKey hides from the views [B, 2, 3, H, W] in this step."""
+        value = self._recipe.value
+        if value is None or value.drop_key == 0:
+            return None
+        cells = (lab.shape[-2] // STRIDE) * (lab.shape[-1] // STRIDE)
+        hidden = hidden_keys(cells, value.drop_key, self._seed, self._view_numbers(len(lab)))
+        return hidden.view(-1, 2, cells).to(lab.device)
+
+    def _view_numbers(self, share: int) -> list[int]:
+        """A number for every view that this process sees in this step, unlike those of all other views of the run."""
+        first = (self._state.step * self._recipe.batch + self._world.rank * share) * 2
+        return list(range(first, first + 2 * share))
+
+    def _autocast(self) -> torch.autocast:
+        return torch.autocast(self._world.device.type, torch.bfloat16, enabled=self._bf16)
 
 
-def _prepare_worker(number: int) -> None:
-    # Ctrl+C and torchrun signal the whole group, but the training process wants its step finished; it ends us.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    cv2.setNumThreads(1)
-
-
-def _step(
-    model: nn.Module,
-    state: TrainingState,
-    batch: Sample,
-    recipe: Recipe,
-    seed: int,
-    rate: float,
-    world: World,
-    bf16: bool,
-) -> dict[str, float]:
-    """One optimiser step; returns the losses by name and the norm of the gradient, all of the whole batch."""
-    batch = Sample(*(t.to(world.device, non_blocking=True) for t in batch))
-    lab = rgb_to_lab(batch.views)
-    channel = dropped_channel(seed, state.step)
-    frames = drop_colour(lab.flatten(0, 1), channel).contiguous(memory_format=torch.channels_last)
-    model.train()
-    with torch.autocast(world.device.type, torch.bfloat16, enabled=bf16):
-        features = model(frames)
-    features = features.float().unflatten(0, lab.shape[:2])
-    terms = pair_losses(features, world.previous(features), lab, channel, batch.to_source, batch.photo, recipe)
-    total, losses = _whole_batch(terms, recipe, world)
-    state.optimiser.zero_grad(set_to_none=True)
-    (total * world.size).backward()  # type: ignore[no-untyped-call]  # processes average gradients, losses add up
-    for group in state.optimiser.param_groups:
-        group["lr"] = rate
-    losses["gradient"] = float(nn.utils.clip_grad_norm_(state.model.parameters(), _MAX_GRADIENT))
-    state.optimiser.step()
-    update_average(state.average, state.model, state.step)
-    return losses
+def _set_mode(network: nn.Module, *, frozen: bool) -> None:
+    """For training, with or without batch statistics of its own."""
+    network.train()
+    if frozen:
+        for module in network.modules():
+            if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                module.eval()
 
 
 def _whole_batch(terms: dict[str, Tensor], recipe: Recipe, world: World) -> tuple[Tensor, dict[str, float]]:
@@ -173,41 +215,7 @@ def _whole_batch(terms: dict[str, Tensor], recipe: Recipe, world: World) -> tupl
     """
     counts = world.sum(torch.tensor([len(losses) for losses in terms.values()], device=world.device)).tolist()
     means = {name: terms[name].sum() / max(count, 1) for name, count in zip(terms, counts, strict=True)}
-    total = torch.stack([getattr(recipe, name) * mean for name, mean in means.items()]).sum()
+    total = torch.stack([recipe.weight_of(name) * mean for name, mean in means.items()]).sum()
     values = world.sum(torch.stack([total, *means.values()])).tolist()
     named = zip(("total", *means), values, (1, *counts), strict=True)
     return total, {name: value for name, value, count in named if count}
-
-
-def _progress(options: TrainingOptions, step: int, elapsed: float) -> float:
-    parts = [0.0]
-    if options.steps is not None:
-        parts.append(step / options.steps)
-    if options.minutes is not None:
-        parts.append(elapsed / (60 * options.minutes))
-    return min(1.0, max(parts))
-
-
-def _learning_rate(recipe: Recipe, step: int, progress: float) -> float:
-    """Linear warm-up, then a cosine to zero over the budget."""
-    return recipe.learning_rate * min(1.0, (step + 1) / recipe.warmup) * 0.5 * (1 + math.cos(math.pi * progress))
-
-
-@contextmanager
-def _stop_on_signal() -> Iterator[Callable[[], bool]]:
-    """While open, SIGTERM and SIGINT are only noted; a second SIGINT interrupts at once."""
-    seen: list[int] = []
-
-    def note(number: int, frame: FrameType | None) -> None:
-        seen.append(number)
-        if seen.count(signal.SIGINT) > 1:
-            raise KeyboardInterrupt
-
-    # Other threads get no signals: whoever started one stops it in another way.
-    main = threading.current_thread() is threading.main_thread()
-    old = {s: signal.signal(s, note) for s in (signal.SIGTERM, signal.SIGINT)} if main else {}
-    try:
-        yield lambda: bool(seen)
-    finally:
-        for number, handler in old.items():
-            signal.signal(number, handler)

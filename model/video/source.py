@@ -7,6 +7,7 @@ import threading
 from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Generator, Iterator, Sequence
+from copy import copy
 from pathlib import Path
 from queue import SimpleQueue
 from types import TracebackType
@@ -72,7 +73,7 @@ class VideoSource(ABC):
         self._notes = tuple(notes)
         self._damaged: set[int] = set()
         self._cache = FrameCache(cache_bytes)
-        self._behind = cache_bytes // (2 * 3 * size[0] * size[1])
+        self._behind = self._room(cache_bytes)
         self._lock = threading.Lock()
         self._reader: Reader | None = None
         self._running: set[_Ahead] = set()
@@ -91,6 +92,27 @@ class VideoSource(ABC):
         damage = f"{len(frames)} damaged frames ({some}) are replaced by the good frame before them"
         return *self._notes, damage
 
+    @property
+    def cache(self) -> FrameCache:
+        """The pictures that random access keeps. Looking into it never waits for a decoder."""
+        return self._cache
+
+    def handle(self, cache_bytes: int = 0) -> Self:
+        """The same video once more, with a decoder and a cache of its own; it is closed by itself."""
+        other = copy(self)
+        other._cache = FrameCache(cache_bytes)
+        other._behind = other._room(cache_bytes)
+        other._lock = threading.Lock()
+        other._reader = None
+        other._running = set()
+        other._closed = False
+        return other
+
+    def entry(self, index: int) -> int:
+        """The frame, at or before `index`, that decoding begins with to reach it, as far as is known beforehand."""
+        with self._lock:
+            return self._open().entry(index)
+
     def __len__(self) -> int:
         return len(self.times)
 
@@ -100,11 +122,7 @@ class VideoSource(ABC):
         if not 0 <= index < len(self):
             raise IndexError(f"{self.path.name} has frames 0..{len(self) - 1}, not {index}")
         with self._lock:
-            if self._closed:
-                raise ValueError(f"{self.path} was closed: open it again to read frames")
-            if self._reader is None:
-                self._reader = self._open_reader()
-            return self._frame(self._reader, index)
+            return self._frame(self._open(), index)
 
     def frames(self, start: int = 0, stop: int | None = None, step: int = 1) -> Generator[Frame]:
         """Frames start..stop-1, first to last (step 1) or last to first (step -1), decoded ahead in a thread.
@@ -135,6 +153,18 @@ class VideoSource(ABC):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _open(self) -> Reader:
+        """The decoder of random access. Whoever calls this holds the lock."""
+        if self._closed:
+            raise ValueError(f"{self.path} was closed: open it again to read frames")
+        if self._reader is None:
+            self._reader = self._open_reader()
+        return self._reader
+
+    def _room(self, cache_bytes: int) -> int:
+        """How many frames behind the one asked for are kept: they fill half of the cache."""
+        return cache_bytes // (2 * 3 * self.size[0] * self.size[1])
 
     def _run(self, order: range) -> Generator[Frame]:
         if self._closed:
@@ -198,6 +228,14 @@ class FrameCache:
             if index in self._images:
                 self._images.move_to_end(index)
             return self._images.get(index)
+
+    def __contains__(self, index: int) -> bool:
+        return index in self._images
+
+    def frames(self) -> list[int]:
+        """The frames that are kept, ascending."""
+        with self._lock:
+            return sorted(self._images)
 
     def put(self, index: int, image: UInt8Array) -> None:
         with self._lock:

@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,9 +22,8 @@ from model.training import trainer
 from model.training.checkpoint import load_file, save_file
 from model.training.trainer import dropped_channel, sample_numbers, train
 from tests.corpora import TINY, moving_texture, options, register, write_clip, write_corpus
+from tests.runs import ENVIRONMENT, ROOT, curve, in_two_processes, metrics, same_weights, stop_at
 
-ROOT = Path(__file__).parents[2]
-ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
 
 KILLED = """
 import os, signal, sys
@@ -37,32 +35,6 @@ def report(line):
     if line["step"] == 5:
         os.kill(os.getpid(), signal.SIGKILL)
 train(options(Path(sys.argv[1]), Path(sys.argv[2]), checkpoint_every=2), report)
-"""
-
-# The first run is told to stop half-way, in one process only; a second one goes on.
-DISTRIBUTED = """
-import hashlib, os, signal, sys
-from pathlib import Path
-from model.recipes import RECIPES
-from model.training import trainer
-from tests.corpora import options, register
-register()
-reported = []
-def report(line):
-    reported.append(line["step"])
-    if line["step"] == 3:
-        os.kill(os.getpid(), signal.SIGTERM)
-def remember(average, model, step):
-    update(average, model, step)
-    digest = hashlib.sha256()
-    for tensor in (*model.state_dict().values(), *average.state_dict().values()):
-        digest.update(tensor.numpy().tobytes())
-    record.write_text(f"{digest.hexdigest()} {len(reported)}")
-update, trainer.update_average = trainer.update_average, remember
-out = Path(sys.argv[2])
-record = out.parent / f"rank{os.environ['RANK']}"
-resume = sys.argv[3] == "resume"
-trainer.train(options(Path(sys.argv[1]), out, recipe="tiny-dense", resume=resume), report)
 """
 
 
@@ -82,26 +54,6 @@ def straight(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         register(patch)
         return train(options(corpus, tmp_path_factory.mktemp("runs") / "straight")).parent
-
-
-def metrics(run: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
-
-
-def curve(run: Path) -> list[tuple[int, float]]:
-    return [(line["step"], line["total"]) for line in metrics(run)]
-
-
-def same_weights(one: Path, two: Path, tolerance: float = 1e-5) -> None:
-    for name in ("model", "average"):
-        a, b = (load_file(run / "checkpoint.pt")[name] for run in (one, two))
-        for key in a:
-            torch.testing.assert_close(a[key], b[key], atol=tolerance, rtol=tolerance, msg=lambda m, k=key: f"{k}: {m}")
-
-
-def stop_at(step: int) -> Callable[[dict[str, Any]], None]:
-    """A listener that asks the process to end after that step."""
-    return lambda line: os.kill(os.getpid(), signal.SIGTERM) if line["step"] == step else None
 
 
 def test_a_run_leaves_weights_metrics_and_a_card(straight: Path) -> None:
@@ -313,20 +265,7 @@ def test_both_colours_are_dropped_about_equally_often() -> None:
 def test_two_processes_learn_what_one_does(corpus: Path, tmp_path: Path) -> None:
     """Photos are not shared out evenly here: one process has one of three, the other has two."""
     train(options(corpus, tmp_path / "one" / "run", recipe="tiny-dense"))
-    (tmp_path / "two").mkdir()
-    run, script = tmp_path / "two" / "run", tmp_path / "script.py"
-    script.write_text(DISTRIBUTED)
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    for part in ("start", "resume"):
-        command = [*torchrun, script, corpus, run, part]
-        done = subprocess.run(command, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, timeout=140)
-        assert done.returncode == 0, done.stderr
-    first, second = ((run.parent / f"rank{n}").read_text().split() for n in range(2))
-    assert first[0] == second[0]  # the same weights
-    assert (first[1], second[1]) == (
-        "2",
-        "0",
-    )  # before its last step; the first alone reports
+    run = in_two_processes(corpus, tmp_path / "two", "tiny-dense")
     single, double = metrics(tmp_path / "one" / "run"), metrics(run)
     assert [line["step"] for line in double] == [1, 2, 3, 4, 5, 6]
     for term in ("total", "reconstruction", "correspondence", "gradient"):

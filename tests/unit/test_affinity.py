@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate, normalize
 
-from model.affinity import Affinity, dense_affinity, reference_affinity, tiled, windowed_affinity
+from model.affinity import (
+    Affinity,
+    WindowPair,
+    dense_affinity,
+    reference_affinity,
+    sampled_logits,
+    tiled,
+    windowed_affinity,
+)
 from model.affinity.select import GROUP, largest, largest_of_many
 
 DEVICES = [
@@ -31,6 +39,20 @@ def smooth_features(count: int, height: int, width: int) -> Tensor:
 def smooth_labels(count: int, channels: int, height: int, width: int) -> Tensor:
     coarse = torch.rand(count, channels, height // 6 + 2, width // 6 + 2, generator=torch.manual_seed(1))
     return interpolate(4 * coarse, (height, width), mode="bicubic").softmax(1)
+
+
+def random_pair(
+    height: int,
+    width: int,
+    combine: str,
+    delta: float = 0.5,
+    origin: int = 5,
+    seed: int = 0,
+    batch: tuple[int, ...] = (),
+) -> WindowPair:
+    """A first window of one size, second ones from a single cell to wider than it."""
+    plus = torch.randint(0, 14, (*batch, height, width), generator=torch.manual_seed(seed))
+    return WindowPair(torch.full(batch, origin), plus, delta, combine)
 
 
 @st.composite
@@ -75,12 +97,50 @@ def test_fast_equals_obvious(device: str, case: dict[str, object]) -> None:
     assert fast.weight.dtype == torch.float32 and fast.index.dtype == torch.int64
 
 
+@st.composite
+def pairs(draw: st.DrawFn) -> dict[str, object]:
+    case = draw(cases())
+    height, width = case["features"].shape[-2:]
+    combine = draw(st.sampled_from(["logits", "mixture"]))
+    delta = draw(st.sampled_from([0.0, 0.2, 0.5, 1.0, 3.0]))
+    pair = random_pair(height, width, combine, delta, draw(st.integers(0, 12)), draw(st.integers(0, 2**31)))
+    zero = torch.randn(height, width, generator=torch.manual_seed(draw(st.integers(0, 2**31))))
+    return case | {"radius": pair, "zero": draw(st.sampled_from([None, zero, zero - 5]))}
+
+
+def to(pair: WindowPair, device: str) -> WindowPair:
+    return WindowPair(pair.origin.to(device), pair.plus.to(device), pair.delta, pair.combine)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@settings(max_examples=80, deadline=None, derandomize=True)
+@given(case=pairs())
+def test_fast_equals_obvious_with_two_windows(device: str, case: dict[str, object]) -> None:
+    features = case["features"].to(device, case["stored"])
+    if case["channels_last"]:
+        features = features.contiguous(memory_format=torch.channels_last)
+    query, references = features[0], features[1:]
+    options = {name: case[name] for name in ("top_k", "window")} | {"temperature": 0.2}
+    options |= {"radius": to(case["radius"], device), "zero": None if case["zero"] is None else case["zero"].to(device)}
+    fast = windowed_affinity(query, references, dtype=torch.float32, **options)
+    slow = reference_affinity(query, references, **options)
+
+    values = torch.rand(len(references), case["labels"], *fast.grid, device=device)
+    assert torch.allclose(fast.apply(values), slow.apply(values), rtol=0, atol=1e-5)
+    assert torch.allclose(fast.weight, slow.weight, rtol=0, atol=1e-5)
+    assert torch.allclose(fast.weight.sum(1), torch.ones(1, device=device), atol=1e-5)
+    assert (fast.weight.diff(dim=1) <= 0).all()
+    assert all(len({*row.tolist()}) == row.numel() for row in (i[w > 0] for i, w in zip(fast.index, fast.weight)))
+
+
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("window", ["circle", "square"])
-def test_bf16_search_finds_the_same_votes(device: str, window: str) -> None:
+@pytest.mark.parametrize("windows", ["one", "logits", "mixture"])
+def test_bf16_search_finds_the_same_votes(device: str, window: str, windows: str) -> None:
     features = smooth_features(4, 45, 61).to(device)
     labels = smooth_labels(3, 5, 45, 61).to(device)
-    options = {"radius": 12, "top_k": 10, "temperature": 0.07, "window": window}
+    radius = 12 if windows == "one" else to(random_pair(45, 61, windows, origin=8), device)
+    options = {"radius": radius, "top_k": 10, "temperature": 0.07, "window": window}
     exact = windowed_affinity(features[0], features[1:], dtype=torch.float32, **options)
     quick = windowed_affinity(features[0], features[1:], dtype=torch.bfloat16, **options)
 

@@ -156,13 +156,13 @@ def test_votes_and_dense_rows_agree_when_every_cell_votes(
 
 def test_votes_by_hand() -> None:
     weight = torch.tensor([[0.5, 0.3, 0.2, 0.0], [0.3, 0.3, 0.2, 0.2]])
-    index = torch.tensor([[7, 12, 8, 7 + W], [0, 1, 2, 3]])  # 8 is next to the first peak, 12 below it, W without a vote
+    index = torch.tensor([[7, 12, 8, 13], [0, 1, 2, 3]])  # 8 stands beside the first peak, 12 below it; 13 is hidden
     votes = compact_votes(Affinity(weight, index, grid=(H, W), references=R), above=0.4)
     first, second = 0.5 + 0.3 / 16, 0.3 + 0.5 / 16
     third = 0.5 / 16 + 0.3 / 256
     total = first + second + third
     assert votes.weight[0].tolist() == pytest.approx([first / total, second / total, third / total, 0])
-    assert votes.index[0].tolist() == [7, 12, 8, 12]
+    assert votes.index[0].tolist() == [7, 12, 8, 13]
     assert torch.equal(votes.weight[1], weight[1]) and torch.equal(votes.index[1], index[1])
     assert votes.grid == (H, W) and votes.references == R
 
@@ -181,8 +181,10 @@ def test_votes_change_places_when_the_prior_lifts_one() -> None:
 
 
 def test_where_it_is_used() -> None:
-    uses = {w: (o.in_training, o.in_propagation) for w in ("train", "infer", "both", "off") if (o := CompactnessOptions(w))}
-    assert uses == {"train": (True, False), "infer": (False, True), "both": (True, True), "off": (False, False)}
+    uses = {"train": (True, False), "infer": (False, True), "both": (True, True), "off": (False, False)}
+    for where, (training, propagation) in uses.items():
+        options = CompactnessOptions(where)
+        assert (options.in_training, options.in_propagation) == (training, propagation)
 
 
 @pytest.mark.parametrize("change", [{"where": "always"}, {"train_above": 1.5}, {"infer_above": -0.1}])

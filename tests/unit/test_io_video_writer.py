@@ -51,7 +51,7 @@ def test_the_file_is_what_players_expect(tmp_path: Path) -> None:
 
 def test_an_odd_size_is_padded_by_its_edge(tmp_path: Path) -> None:
     video = write(tmp_path / "o.mp4", 63, 95)
-    assert video.notes == ("o.mp4 is 96x64, not 95x63: H.264 needs even sizes, so the last row or column is repeated",)
+    assert video.notes == ("o.mp4 is 96x64, not 95x63: video needs even sizes, so the last row or column is repeated",)
     with open_video(tmp_path / "o.mp4") as source:
         image = source[0].image.astype(int)
         assert image.shape == (64, 96, 3)

@@ -1,0 +1,231 @@
+"""Propagation from the window: begin, watch, stop, go on, bring stale frames up to date."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from PySide6.QtCore import QObject, Signal
+
+from app.controllers.session import Session
+from app.core.annotations import FrameLabels
+from app.core.doubt import doubtful
+from app.core.references import Job
+from app.core.spans import update_requests
+from app.jobs.inference import InferenceThread
+from app.jobs.queries import Engine
+from app.resume import remaining
+from app.views.main_window import MainWindow
+from model.types import Anchor, Direction, PropagationRequest
+
+
+@dataclass(slots=True, eq=False)
+class _Run:
+    """number: for the thread. frames: those that arrived."""
+
+    number: int
+    job: Job
+    requests: tuple[PropagationRequest, ...]
+    frames: set[int] = field(default_factory=set)
+
+
+class Propagating(QObject):
+    """running(on): a propagation begins or ends.
+
+    settle: called before one begins. check: asked with the requests whether it may; see `app.controllers.preflight`.
+    """
+
+    running = Signal(bool)
+
+    def __init__(self, session: Session, window: MainWindow, inference: InferenceThread) -> None:
+        super().__init__()
+        self._session, self._window, self._inference = session, window, inference
+        self._run: _Run | None = None
+        self._left: _Run | None = None  # one that was stopped
+        self._number = 0
+        self._weights = ""
+        self.rate: float | None = None  # steps per second, as measured last
+        self.settle: Callable[[], object] = lambda: None
+        self.check: Callable[[Sequence[PropagationRequest]], bool] = lambda requests: True
+        session.closing.connect(self.halt)
+        session.closed.connect(self._forget)
+        inference.ready.connect(self._know)
+        inference.result.connect(self._take)
+        inference.progressed.connect(self._progress)
+        inference.finished.connect(self._finish)
+        inference.stopped.connect(self._stopped)
+        inference.failed.connect(self._fail)
+        for name, direction in (
+            ("propagate.forward", Direction.FORWARD),
+            ("propagate.backward", Direction.BACKWARD),
+            ("propagate.both", Direction.BOTH),
+        ):
+            window.actions[name].triggered.connect(lambda _=False, way=direction: self.start(way))
+        window.actions["propagate.update"].triggered.connect(lambda: self.update())
+        window.actions["propagate.stop"].triggered.connect(lambda: self.stop())
+
+    @property
+    def is_running(self) -> bool:
+        return self._run is not None
+
+    @property
+    def follows(self) -> bool:
+        """Is each frame shown as it is finished?"""
+        return self._window.actions["propagate.follow"].isChecked()
+
+    # Begin
+
+    def start(self, direction: Direction) -> None:
+        """Carry the labels over all frames between the in and the out point."""
+        names = {
+            Direction.FORWARD: self.tr("Propagate forward"),
+            Direction.BACKWARD: self.tr("Propagate backward"),
+            Direction.BOTH: self.tr("Propagate both ways"),
+        }
+        if not self.is_running:
+            self.settle()
+            self._begin(names[direction], lambda: (self._session.document.request(direction),))
+
+    def update(self) -> None:
+        """Make stale frames anew, and only these."""
+        if not self.is_running:
+            self.settle()
+            self._begin(self.tr("Update stale frames"), lambda: update_requests(self._session.document))
+
+    def go_on(self) -> None:
+        """Take a run that was stopped up where it was, if its references are the same; else begin it again."""
+        left, document = self._left, self._session.document
+        if left is None or self.is_running:
+            return
+        same = all(document.basis(frame) == left.job.bases(frame) for frame in (0, self._session.count - 1))
+        self._begin(left.job.name, lambda: self._rest(left) if same else left.requests)
+
+    def _rest(self, left: _Run) -> tuple[PropagationRequest, ...]:
+        document, rest = self._session.document, []
+        anchors = document.anchors()
+        frames = [anchor.frame for anchor in anchors]
+        for request in left.requests:
+            stop = request.stop if request.stop is not None else self._session.count
+            finished = left.frames | set(frames)
+            for piece in remaining(frames, request.direction, request.start, stop, document.options, finished):
+                known = tuple(self._known(f) for f in piece.memory if f not in frames)
+                rest.append(
+                    PropagationRequest(
+                        anchors,
+                        known,
+                        piece.start,
+                        piece.stop,
+                        piece.direction,
+                        document.options,
+                        tuple(sorted(document.dropped)),
+                        document.revision,
+                    )
+                )
+        return tuple(rest)
+
+    def _known(self, frame: int) -> Anchor:
+        document = self._session.document
+        return Anchor(frame, document.labels(frame), document.keypoints(frame))
+
+    def _begin(self, name: str, make: Callable[[], tuple[PropagationRequest, ...]]) -> None:
+        try:
+            requests = make()
+        except ValueError as error:
+            self._window.notify(str(error), "warning")
+            return
+        if not requests or not self.check(requests):
+            return
+        self._number += 1
+        job = self._session.document.begin_job(name, requests[0], self._weights)
+        self._run, self._left = _Run(self._number, job, requests), None
+        self._session.gather(True)
+        self._window.set_running(True)
+        self._window.set_status(self.tr("Preparing…"), 0.0)
+        self.running.emit(True)
+        self._inference.submit(self._number, *requests)
+
+    # Watch
+
+    def _know(self, engine: Engine) -> None:
+        self._weights = engine.sha256
+        if self._run is not None:
+            self._run.job.weights = engine.sha256
+
+    def _take(self, number: int, frame: int, labels: FrameLabels) -> None:
+        run = self._run
+        if run is None or run.number != number:
+            return
+        self._session.document.apply_result(run.job, frame, labels)
+        run.frames.add(frame)
+        if self.follows and not self._session.is_waiting:
+            self._session.go_to(frame)
+
+    def _progress(self, number: int, done: int, total: int, rate: float) -> None:
+        run = self._run
+        if run is None or run.number != number:
+            return
+        self.rate = rate
+        first = min(request.start for request in run.requests)
+        last = max(self._session.count if request.stop is None else request.stop for request in run.requests) - 1
+        words = self.tr("{0}, frames {1} → {2} · {3} frames/s").format(run.job.name, first, last, f"{rate:.1f}")
+        self._window.set_status(words, done / total, (total - done) / rate if rate > 0 else None)
+
+    # End
+
+    def stop(self) -> None:
+        """After the frame at hand; what is finished stays."""
+        if self._run is not None:
+            self._inference.stop(self._run.number)
+            self._window.set_status(self.tr("Stopping after this frame…"), 1.0)
+
+    def halt(self) -> None:
+        """End the run this moment: whatever still arrives is not taken."""
+        if self._run is not None:
+            self._inference.stop(self._run.number)
+            self._end()
+
+    def _end(self) -> _Run:
+        run = self._run
+        assert run is not None
+        self._run = None
+        self._session.document.end_job(run.job)
+        self._session.gather(False)
+        self._window.set_running(False)
+        self._window.set_status("")
+        self.running.emit(False)
+        return run
+
+    def _is_ours(self, number: int) -> bool:
+        return self._run is not None and self._run.number == number
+
+    def _finish(self, number: int) -> None:
+        if self._is_ours(number):
+            run = self._end()
+            self._window.notify(self._summary(len(run.frames)))
+
+    def _stopped(self, number: int) -> None:
+        if self._is_ours(number):
+            self._left = self._end()
+            count = len(self._left.frames)
+            words = self.tr("Stopped. %n frames are kept.", "", count) if count != 1 else self.tr("Stopped after 1 frame.")
+            self._window.notify(words, "info", self.tr("Go on"), self.go_on)
+
+    def _fail(self, number: int, why: str) -> None:
+        if self._is_ours(number):
+            self._left = self._end()
+            self._window.notify(why, "error", self.tr("Try again"), self.go_on)
+        elif number < 0:
+            self._window.notify(why, "error")
+
+    def _summary(self, count: int) -> str:
+        """What came of it, and what to do next."""
+        doubts = len(doubtful(self._session.document))
+        done = self.tr("%n frames.", "", count) if count != 1 else self.tr("1 frame.")
+        if doubts == 0:
+            return self.tr("{0} None looks doubtful.").format(done)
+        key = self._window.actions["go.doubtful"].shortcut().toString()
+        look = self.tr("%n look doubtful:", "", doubts) if doubts != 1 else self.tr("1 looks doubtful:")
+        return self.tr("{0} {1} {2} to see the first.").format(done, look, key)
+
+    def _forget(self) -> None:
+        self._left = None

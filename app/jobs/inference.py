@@ -1,0 +1,311 @@
+"""The one thread that computes: it owns the encoder and the propagator, and its own view of the video.
+
+It iterates the propagator's generator. Between two frames it looks up: it answers what was asked meanwhile, waits while
+it is told to, and stops if it shall. Everything it says is a queued signal with small immutable data.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QCoreApplication, QObject, Signal
+
+from app.core.annotations import FrameLabels
+from app.jobs.queries import Engine, Query
+from model.types import Origin, PropagationRequest
+from model.video import VideoSource
+
+if TYPE_CHECKING:
+    from app.jobs.answers import Answers
+    from model.features import FeatureExtractor
+    from model.propagator import Propagator
+
+_NICENESS = 5  # a third of the window's share of a busy core: labels come a little later, the pointer never does
+_RECENT = 8  # steps that the frame rate is measured over
+
+
+@dataclass(slots=True)
+class _Inbox:
+    """What was asked of the thread and is not begun yet. Whoever touches it holds the lock."""
+
+    lock: threading.Condition = field(default_factory=threading.Condition)
+    warm: bool = False
+    chosen: tuple[str | None, str | None] | None = None  # weights and device to work with from now on
+    source: VideoSource | None = None
+    switched: bool = False  # another source, or none, is to be taken over
+    jobs: deque[tuple[int, tuple[PropagationRequest, ...]]] = field(default_factory=deque)
+    questions: OrderedDict[type, tuple[int, Query]] = field(default_factory=OrderedDict)
+    stopping: set[int] = field(default_factory=set)
+    paused: bool = False
+    closed: bool = False
+
+    def idle(self) -> bool:
+        return not (self.closed or self.warm or self.switched or self.questions or (self.jobs and not self.paused))
+
+
+class InferenceThread(QObject):
+    """Propagates, and answers questions about frames.
+
+    ready(Engine): the encoder is loaded.
+    result(job, frame, FrameLabels): one propagated frame; frames that a person made are not told again.
+    progressed(job, steps done, steps in all, steps per second).
+    finished(job), stopped(job), failed(job, why): how a job ended, exactly one of them; frames that came stay good.
+    answered(question, answer), query_failed(question, why).
+
+    Of several questions of one kind that wait, only the latest is answered. Any thread may call.
+    """
+
+    ready = Signal(object)
+    result = Signal(int, int, object)
+    progressed = Signal(int, int, int, float)
+    finished = Signal(int)
+    stopped = Signal(int)
+    failed = Signal(int, str)
+    answered = Signal(int, object)
+    query_failed = Signal(int, str)
+
+    def __init__(self, weights: str | None = None, device: str | None = None, parent: QObject | None = None) -> None:
+        """weights and device as `model.features.load_extractor` takes them; nothing is loaded yet."""
+        super().__init__(parent)
+        self._weights, self._device = weights, device
+        self._inbox = _Inbox()
+        self._source: VideoSource | None = None
+        self._extractor: FeatureExtractor | None = None
+        self._propagator: Propagator | None = None
+        self._answers: Answers | None = None
+        self._thread = threading.Thread(target=self._run, name="inference", daemon=True)
+        self._thread.start()
+
+    # Called from outside
+
+    def warm_up(self) -> None:
+        """Load the encoder now, so that the first question need not wait for it."""
+        with self._inbox.lock:
+            self._inbox.warm = True
+            self._inbox.lock.notify()
+
+    def use(self, weights: str | None, device: str | None) -> None:
+        """Another encoder, or another device, from the next job on."""
+        with self._inbox.lock:
+            self._inbox.chosen, self._inbox.warm = (weights, device), True
+            self._inbox.lock.notify()
+
+    def open(self, source: VideoSource | None) -> None:
+        """Work on this video from now on, or on none; jobs and questions about the one before end.
+
+        The thread closes the source when it is done with it: give it a handle of its own.
+        """
+        with self._inbox.lock:
+            inbox = self._inbox
+            if inbox.source is not None:
+                inbox.source.close()
+            inbox.source, inbox.switched, inbox.paused = source, True, False
+            inbox.questions.clear()
+            inbox.stopping.update(job for job, _ in inbox.jobs)
+            inbox.lock.notify()
+
+    def submit(self, job: int, *requests: PropagationRequest) -> None:
+        """Propagate, one request after the other. Jobs run one at a time, in the order of their coming."""
+        with self._inbox.lock:
+            self._inbox.jobs.append((job, requests))
+            self._inbox.lock.notify()
+
+    def stop(self, job: int) -> None:
+        """End a job after the frame at hand. What it finished stays."""
+        with self._inbox.lock:
+            self._inbox.stopping.add(job)
+            self._inbox.paused = False
+            self._inbox.lock.notify()
+
+    def pause(self, paused: bool) -> None:
+        """Hold the running job between two frames, or let it go on. Questions are answered all the same."""
+        with self._inbox.lock:
+            self._inbox.paused = paused
+            self._inbox.lock.notify()
+
+    def ask(self, question: int, query: Query) -> None:
+        with self._inbox.lock:
+            self._inbox.questions[type(query)] = question, query
+            self._inbox.lock.notify()
+
+    def close(self) -> None:
+        """End everything and join the thread, which finishes the frame at hand first."""
+        with self._inbox.lock:
+            self._inbox.closed = True
+            self._inbox.lock.notify()
+        self._thread.join()
+
+    # In the thread
+
+    def _run(self) -> None:
+        _be_modest()
+        inbox = self._inbox
+        while True:
+            with inbox.lock:
+                inbox.lock.wait_for(lambda: not inbox.idle())
+                if inbox.closed:
+                    break
+                job = None
+                if not (inbox.warm or inbox.switched or inbox.questions):
+                    job = inbox.jobs.popleft()
+            if job is None:
+                self._look_up()
+            else:
+                self._work(*job)
+        self._switch(None)
+
+    def _look_up(self) -> None:
+        """Do what cannot wait for the end of a job."""
+        inbox = self._inbox
+        with inbox.lock:
+            warm, inbox.warm = inbox.warm, False
+            chosen, inbox.chosen = inbox.chosen, None
+            switched, inbox.switched = inbox.switched, False
+            source = inbox.source
+            if switched:
+                inbox.source = None
+            question = inbox.questions.popitem(last=False)[1] if inbox.questions else None
+        if switched:
+            self._switch(source)
+        if chosen is not None:
+            self._weights, self._device = chosen
+            self._extractor = self._propagator = self._answers = None
+        if warm:
+            self._guarded(self._load, lambda text: self.failed.emit(-1, text))
+        if question is not None:
+            number, query = question
+            self._guarded(lambda: self._answer(number, query), lambda text: self.query_failed.emit(number, text))
+
+    def _switch(self, source: VideoSource | None) -> None:
+        if self._source is not None:
+            self._source.close()
+        self._source, self._propagator, self._answers = source, None, None
+
+    def _load(self) -> FeatureExtractor:
+        """The encoder, loaded when it is first needed: it takes seconds."""
+        if self._extractor is None:
+            import torch
+
+            if "OMP_NUM_THREADS" not in os.environ:
+                torch.set_num_threads(max(1, _cores() - 1))  # the window needs one
+            from app.jobs.answers import available
+            from model.features import load_extractor
+
+            extractor = self._extractor = load_extractor(self._weights, self._device)
+            views = tuple(available(extractor).items())
+            engine = Engine(extractor.name, extractor.sha256, extractor.recipe, str(extractor.device), views)
+            self.ready.emit(engine)
+        return self._extractor
+
+    def _tools(self) -> tuple[Propagator, Answers]:
+        """ValueError if there is no video, or the encoder cannot be loaded."""
+        if self._source is None:
+            raise ValueError(_tr("There is no video: open one first"))
+        extractor = self._load()
+        if self._propagator is None or self._answers is None:
+            from app.jobs.answers import Answers
+            from model.propagator import Propagator
+
+            self._propagator = Propagator(self._source, extractor)
+            self._answers = Answers(self._source, extractor, self._propagator)
+        return self._propagator, self._answers
+
+    def _answer(self, number: int, query: Query) -> None:
+        _, answers = self._tools()
+        self.answered.emit(number, answers(query))
+
+    def _work(self, job: int, requests: tuple[PropagationRequest, ...]) -> None:
+        whole: list[bool] = []
+        if self._guarded(lambda: whole.append(self._propagate(job, requests)), lambda text: self.failed.emit(job, text)):
+            (self.finished if whole[0] else self.stopped).emit(job)
+        with self._inbox.lock:
+            self._inbox.stopping.discard(job)
+
+    def _propagate(self, job: int, requests: tuple[PropagationRequest, ...]) -> bool:
+        """False if it was stopped on the way."""
+        if self._shall_stop(job):
+            return False
+        propagator, _ = self._tools()
+        total = sum(propagator.count(request) for request in requests)
+        done, spent = 0, deque[float](maxlen=_RECENT)
+        for request in requests:
+            with closing(propagator.steps(request)) as steps:
+                begun = time.perf_counter()
+                for result in steps:
+                    done += 1
+                    spent.append(time.perf_counter() - begun)
+                    if result is not None and result.origin is Origin.PROPAGATED:
+                        self.result.emit(job, result.frame, FrameLabels.of(result))
+                    self.progressed.emit(job, done, total, len(spent) / max(1e-6, sum(spent)))
+                    if self._shall_stop(job):
+                        return False
+                    begun = time.perf_counter()
+        return True
+
+    def _shall_stop(self, job: int) -> bool:
+        """Answer questions, wait while paused; then, whether the job ends here."""
+        inbox = self._inbox
+        while True:
+            with inbox.lock:
+                inbox.lock.wait_for(lambda: self._is_over(job) or inbox.questions or inbox.warm or not inbox.paused)
+                if self._is_over(job):
+                    return True
+                if not (inbox.questions or inbox.warm):
+                    return False
+            self._look_up()
+
+    def _is_over(self, job: int) -> bool:
+        return self._inbox.closed or self._inbox.switched or job in self._inbox.stopping
+
+    def _guarded(self, work: Callable[[], object], failed: Callable[[str], None]) -> bool:
+        """Do it, or tell in words why not: whatever happens, the thread lives on."""
+        try:
+            work()
+            return True
+        except (ValueError, OSError) as error:
+            failed(str(error))
+        except Exception as error:
+            if is_out_of_memory(error):
+                self._free()
+                failed(_tr("There is not enough memory. Choose a smaller working size in the settings, and go on"))
+            else:
+                sys.excepthook(type(error), error, error.__traceback__)
+                failed(_tr("An error of the program: {0}").format(f"{type(error).__name__}: {error}"))
+        return False
+
+    def _free(self) -> None:
+        """Forget all features, and give what the graphics card held back."""
+        self._propagator = self._answers = None
+        torch = sys.modules.get("torch")
+        if torch is not None and torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Is it main memory or a graphics card's that ran out? torch has a class of its own for the latter alone."""
+    torch = sys.modules.get("torch")
+    if isinstance(error, MemoryError) or (torch is not None and isinstance(error, torch.OutOfMemoryError)):
+        return True
+    return isinstance(error, RuntimeError) and any(w in str(error) for w in ("not enough memory", "out of memory"))
+
+
+def _be_modest() -> None:
+    """Let the window's thread go first. Threads that this one starts, torch's and the decoder's, inherit it."""
+    if sys.platform == "linux":  # elsewhere a priority belongs to the whole process
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _tr(text: str) -> str:
+    return QCoreApplication.translate("Inference", text)

@@ -1,0 +1,105 @@
+"""The thumbnail thread: small pictures for the timeline, whenever nobody waits for a large one."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from PySide6.QtGui import QImage
+
+from app.jobs.decoding import Steps
+from model.types import UInt8Array
+from model.video.source import VideoSource
+
+PATIENCE = 0.25  # seconds to wait for the decode thread before looking whether this work is still wanted
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """Frames whose pictures are wanted, `height` pixels high; each may be any of `step` frames from there on."""
+
+    frames: tuple[int, ...]
+    height: int
+    step: int
+
+
+class ThumbnailMaker:
+    """Makes thumbnails in a thread of its own, from a handle of the source of its own. A new batch replaces the old.
+
+    The callbacks are called in that thread. turn: set while nobody waits for a frame to be shown.
+    """
+
+    def __init__(
+        self,
+        source: VideoSource,
+        turn: threading.Event,
+        made: Callable[[Batch, int, QImage], None],
+        failed: Callable[[Batch, str], None],
+    ) -> None:
+        self._source = source.handle()
+        self._steps = Steps(self._source)
+        self._turn, self._made, self._failed = turn, made, failed
+        self._changed = threading.Condition()
+        self._batch: Batch | None = None
+        self._closed = False
+        self._thread = threading.Thread(target=self._work, name="thumbnails", daemon=True)
+        self._thread.start()
+
+    def ask(self, batch: Batch) -> None:
+        with self._changed:
+            self._batch = batch
+            self._changed.notify()
+
+    def close(self) -> None:
+        """Stop after the step that is being decoded, and let go of the file."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+        self._thread.join()
+        self._source.close()
+
+    def _work(self) -> None:
+        taken: Batch | None = None
+        while (batch := self._next(taken)) is not None:
+            taken = batch
+            try:
+                for frame in batch.frames:
+                    if (image := self._picture(batch, frame)) is None:
+                        break
+                    self._made(batch, frame, thumbnail(image, batch.height))
+            except Exception as error:  # as in the decode thread
+                self._failed(batch, str(error) or type(error).__name__)
+
+    def _next(self, taken: Batch | None) -> Batch | None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed or self._batch is not taken)
+            return None if self._closed else self._batch
+
+    def _picture(self, batch: Batch, frame: int) -> UInt8Array | None:
+        """A picture for a frame; None if the batch is not wanted any more."""
+        wanted = representative(self._source, frame, batch.step)
+        steps = self._steps.towards(wanted)
+        while self._batch is batch and not self._closed:
+            if self._turn.wait(PATIENCE):
+                picture = next(steps)
+                if picture.index == wanted:
+                    return picture.image
+        return None
+
+
+def representative(source: VideoSource, frame: int, step: int) -> int:
+    """The frame, among `step` from `frame` on, that is soonest decoded: where decoding may begin, if there is one."""
+    last = min(frame + step, len(source)) - 1
+    middle = frame + (last - frame) // 2
+    return next((entry for at in (middle, last) if (entry := source.entry(at)) >= frame), frame)
+
+
+def thumbnail(image: UInt8Array, height: int) -> QImage:
+    """uint8 [H, W, 3] -> a picture `height` high, never enlarged."""
+    scale = min(1.0, height / image.shape[0])
+    size = max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale))
+    small = np.ascontiguousarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA))
+    return QImage(small.tobytes(), *size, 3 * size[0], QImage.Format.Format_RGB888).copy()

@@ -1,0 +1,60 @@
+"""One edit of a label map while it is under way."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import numpy as np
+
+from app.core.raster import Box, paint
+from model.types import BACKGROUND, LabelMap, UInt8Array
+
+
+class Draft:
+    """A private copy of a label map that a mask grows over.
+
+    A tool draws its shape into `mask` (bool [H, W]) and says with `add` where. The mask is kept apart from the labels,
+    so labels that arrive meanwhile (from a propagation) can be put under it.
+
+    value: the id that is painted. locked: ids that stay as they are. only: the one id that may be painted over.
+    """
+
+    def __init__(
+        self,
+        labels: LabelMap | None,
+        shape: tuple[int, int],
+        value: int,
+        locked: Collection[int] = (),
+        only: int | None = None,
+    ) -> None:
+        self.value, self._locked, self._only = value, tuple(locked), only
+        self.mask = np.zeros(shape, np.bool_)
+        self._changed = Box()
+        self._reach = Box()
+        self._shape = shape
+        self._start(labels)
+
+    def _start(self, labels: LabelMap | None) -> None:
+        self._labels = labels
+        self.ids: UInt8Array = np.zeros(self._shape, np.uint8) if labels is None else labels.ids.copy()
+
+    def add(self, box: Box) -> Box:
+        """The mask grew within a box; the box whose labels changed for it."""
+        self._reach |= box
+        changed = paint(self.ids, self.mask, box, self.value, self._locked, self._only)
+        self._changed |= changed
+        return changed
+
+    def rebase(self, labels: LabelMap | None) -> None:
+        """Go on over other labels."""
+        self._start(labels)
+        self._changed = Box()
+        self.add(self._reach)
+
+    def result(self, current: int | None) -> LabelMap | None:
+        """The new label map, or None if nothing changed. It knows of `current`, even where that was erased."""
+        if not self._changed:
+            return None
+        known = self._labels.objects if self._labels else ()
+        more = {self.value, current or BACKGROUND} - {BACKGROUND}
+        return LabelMap(self.ids, (*known, *more))

@@ -1,0 +1,1 @@
+"""Windows of their own: few, and none that stands in the way."""

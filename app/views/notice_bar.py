@@ -1,0 +1,100 @@
+"""News and errors in a line above the work, each with a way out; nothing has to be clicked away to go on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+
+from app.views.theme import UNIT
+from app.views.widgets import ICON, Glyph, icon_button, push_button
+
+LEVELS = {
+    "info": ("ph.info", "accent_text"),
+    "warning": ("ph.warning", "warning"),
+    "error": ("ph.warning-octagon", "error"),
+}
+MOST = 3  # more at once would push the work away; the oldest goes
+SHORT_MS = 8000  # good news goes by itself
+
+
+class NoticeBar(QWidget):
+    def __init__(self) -> None:
+        super().__init__()
+        self._layout = QVBoxLayout(self)
+        self._layout.setContentsMargins(0, 0, 0, 0)
+        self._layout.setSpacing(0)
+        self._notices: list[Notice] = []
+        self.hide()
+
+    @property
+    def notices(self) -> tuple[Notice, ...]:
+        """From the oldest to the latest."""
+        return tuple(self._notices)
+
+    def notify(
+        self, text: str, level: str = "info", button: str | None = None, action: Callable[[], object] | None = None
+    ) -> Notice:
+        """Show a line of "info", "warning" or "error"; a button of these words does the action and closes it.
+
+        The same words twice are shown once. Info without a button goes by itself, the rest stays.
+        """
+        assert level in LEVELS, level
+        assert (button is None) == (action is None), "a button needs something to do"
+        for old in [n for n in self._notices if n.text == text] or self._notices[: len(self._notices) - MOST + 1]:
+            self.close_notice(old)
+        notice = Notice(self, text, level, button, action)
+        self._notices.append(notice)
+        self._layout.addWidget(notice)
+        self.show()
+        if level == "info" and button is None:
+            QTimer.singleShot(SHORT_MS, notice, lambda: self.close_notice(notice))
+        return notice
+
+    def close_notice(self, notice: Notice) -> None:
+        """Take a line away; no matter if it is gone already."""
+        if notice in self._notices:
+            self._notices.remove(notice)
+            self._layout.removeWidget(notice)
+            notice.hide()
+            notice.deleteLater()
+            self.setVisible(bool(self._notices))
+
+    def clear(self) -> None:
+        for notice in self.notices:
+            self.close_notice(notice)
+
+
+class Notice(QFrame):
+    """One line of the bar."""
+
+    def __init__(
+        self, bar: NoticeBar, text: str, level: str, button: str | None, action: Callable[[], object] | None
+    ) -> None:
+        super().__init__(bar)
+        self.text, self.level = text, level
+        self.setProperty("notice", level)
+        self.setAccessibleName(text)
+        icon, tone = LEVELS[level]
+        words = QLabel(text, wordWrap=True, textFormat=Qt.TextFormat.PlainText)
+        words.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        words.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        close = icon_button("ph.x", self.tr("Close"))
+        close.clicked.connect(lambda: bar.close_notice(self))
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(UNIT + UNIT // 2, UNIT // 2, UNIT // 2, UNIT // 2)
+        layout.setSpacing(UNIT)
+        layout.addWidget(Glyph(icon, ICON, tone))
+        layout.addWidget(words, 1)
+        self._bar, self._action = bar, action
+        self.button = push_button(button) if button else None
+        if self.button:
+            self.button.clicked.connect(self._act)
+            layout.addWidget(self.button)
+        layout.addWidget(close)
+
+    def _act(self) -> None:
+        self._bar.close_notice(self)
+        if self._action:
+            self._action()

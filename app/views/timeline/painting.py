@@ -1,0 +1,125 @@
+"""The timeline, painted: what changes seldom into pixmaps that are kept, what moves over them each time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QRect, QRectF, Qt
+from PySide6.QtGui import QPainter, QPixmap
+
+from app.core.lanes import Lane
+from app.views.timeline.geometry import Axis, Rows
+from app.views.timeline.lanes import draw_lanes, draw_name, draw_references
+from app.views.timeline.layout import NAMES, Layout
+from app.views.timeline.legend import draw_legend
+from app.views.timeline.live import draw_cached, draw_hover, draw_playhead, draw_range
+from app.views.timeline.look import Look
+from app.views.timeline.ruler import draw_ruler
+from app.views.timeline.texts import lane_name, tr
+from app.views.timeline.thumbnails import ThumbnailStrip, slots
+
+
+@dataclass(slots=True)
+class View:
+    """All that is shown, and where one looks. hover: x of the pointer over the frames, or None."""
+
+    layout: Layout
+    axis: Axis
+    rows: Rows
+    times: NDArray[np.float64] = field(default_factory=lambda: np.zeros(1))
+    aspect: float = 16 / 9
+    lanes: tuple[Lane, ...] = ()
+    references: tuple[int, ...] = ()
+    dropped: frozenset[int] = frozenset()
+    span: tuple[int, int] = (0, 0)
+    playhead: int = 0
+    cached: tuple[tuple[int, int], ...] = ()
+    current: int | None = None
+    hover: float | None = None
+    strip: ThumbnailStrip = field(default_factory=ThumbnailStrip)
+
+
+class Painting:
+    """Paints a view. Whoever changes what is in the head or the body of it says so by `outdate`."""
+
+    def __init__(self, view: View) -> None:
+        self._view = view
+        self._head: QPixmap | None = None
+        self._body: QPixmap | None = None
+
+    def outdate(self, *, head: bool = True, body: bool = True) -> None:
+        if head:
+            self._head = None
+        if body:
+            self._body = None
+
+    def paint(self, painter: QPainter, size: QRect, ratio: float, look: Look) -> None:
+        """All of the timeline; ratio: device pixels per pixel."""
+        view, layout = self._view, self._view.layout
+        painter.fillRect(size, look.ground)
+        if not view.axis.frames:
+            painter.setPen(look.dim)
+            painter.drawText(size, Qt.AlignmentFlag.AlignCenter, tr("The frames of the video will be here"))
+            return
+        if self._head is None:
+            self._head = _picture(layout.head, ratio, look, lambda p: _draw_head(p, view, look))
+        if self._body is None:
+            self._body = _picture(layout.body, ratio, look, lambda p: _draw_body(p, view, look))
+        painter.drawPixmap(layout.head.topLeft(), self._head)
+        painter.drawPixmap(layout.body.topLeft(), self._body)
+        painter.setClipRect(layout.tracks)
+        draw_range(painter, layout, view.axis, view.span, look)
+        draw_cached(painter, layout, view.axis, view.cached, look)
+        if view.hover is not None:
+            draw_hover(painter, layout, NAMES + view.hover, look)
+        draw_playhead(painter, layout, view.axis, view.playhead, look)
+        painter.setClipping(False)
+
+
+def _picture(box: QRect, ratio: float, look: Look, draw: Callable[[QPainter], None]) -> QPixmap:
+    """What `draw` paints in a box, on a pixmap of its own."""
+    pixmap = QPixmap(box.size() * ratio)
+    pixmap.setDevicePixelRatio(ratio)
+    pixmap.fill(look.ground)
+    painter = QPainter(pixmap)
+    painter.translate(-box.topLeft())
+    draw(painter)
+    painter.end()
+    return pixmap
+
+
+def _draw_head(painter: QPainter, view: View, look: Look) -> None:
+    layout = view.layout
+    draw_legend(painter, QRect(0, 0, NAMES, layout.references.top()), look)
+    painter.save()
+    painter.setClipRect(layout.head.adjusted(NAMES, 0, 0, 0))
+    draw_ruler(painter, layout.ruler, view.axis, view.times, look)
+    if layout.pictures.height():
+        strip = QRectF(layout.pictures).adjusted(0, 1, 0, -1)
+        painter.fillRect(strip, look.band)
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+        view.strip.draw(painter, strip, view.axis, slots(view.axis, strip.height() * view.aspect))
+    draw_references(painter, layout.references, view.references, view.dropped, view.axis, look)
+    painter.restore()
+    painter.setFont(look.small)
+    painter.setPen(look.dim)
+    box = QRect(10, layout.references.top(), NAMES - 18, layout.references.height())
+    painter.drawText(box, Qt.AlignmentFlag.AlignVCenter, tr("References"))
+
+
+def _draw_body(painter: QPainter, view: View, look: Look) -> None:
+    layout, rows = view.layout, view.rows
+    if not view.lanes:
+        painter.setFont(look.font)
+        painter.setPen(look.dim)
+        painter.drawText(layout.lanes, Qt.AlignmentFlag.AlignCenter, tr("Every object gets a lane here"))
+        return
+    draw_lanes(painter, layout.lanes, view.lanes, view.axis, rows, look)
+    painter.setClipRect(QRect(0, layout.body.top(), NAMES, layout.body.height()))
+    for i in rows.visible:
+        lane = view.lanes[i]
+        box = QRect(0, layout.lanes.top() + rows.top(i), NAMES - 4, rows.row - 1)
+        draw_name(painter, box, lane, lane_name(lane), look, lane.id == view.current)

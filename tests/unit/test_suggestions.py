@@ -1,0 +1,136 @@
+"""What is propagated again after a correction, which frame is suggested next, and what that saves an annotator."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from app.core.annotations import FrameLabels, PackedMap
+from app.core.document import Document
+from app.core.doubt import doubtful, doubts, frame_certainty, spread_out
+from app.core.media import Media
+from app.core.spans import Span, stale_spans, update_requests
+from app.effort import EffortReport, Pick, Round, evaluate_effort
+from model.evaluation.layout import write_mask
+from model.features import load_extractor
+from model.types import Direction, KeypointSet, LabelMap, Origin, PropagationOptions
+
+SIZE = 8, 8
+FORWARD, BACKWARD, BOTH = Direction.FORWARD, Direction.BACKWARD, Direction.BOTH
+
+
+def labels(value: int = 1) -> LabelMap:
+    ids = np.zeros(SIZE, np.uint8)
+    ids[2:5, 2:5] = value
+    return LabelMap(ids)
+
+
+def painted(*frames: int, length: int = 30) -> Document:
+    document = Document(Media(Path("/x.mp4"), SIZE, length, 25.0))
+    document.add_object()
+    for frame in frames:
+        document.set_labels(frame, labels())
+    return document
+
+
+def propagate(document: Document, start: int = 0, stop: int | None = None, certainty: float = 1.0) -> None:
+    request = document.request(FORWARD, start, stop)
+    job = document.begin_job("Propagate", request, "w")
+    for frame in range(request.start, request.stop or 0):
+        result = FrameLabels(Origin.PROPAGATED, PackedMap.pack(labels()), confidence={1: certainty})
+        document.apply_result(job, frame, result)
+    document.end_job(job)
+
+
+def test_a_correction_makes_the_spans_it_touches_stale_and_no_others() -> None:
+    document = painted(0, 10, 20)
+    propagate(document)
+    assert stale_spans(document) == ()
+    document.set_labels(14, labels())
+    assert stale_spans(document) == (Span(11, 14, BOTH), Span(15, 20, BOTH))
+    assert document.store.get(12) and not document.is_stale(5) and not document.is_stale(25)
+    document.undo()
+    assert stale_spans(document) == ()
+
+
+def test_spans_at_the_ends_are_reached_from_one_side() -> None:
+    document = painted(10)
+    propagate(document)
+    document.set_labels(10, LabelMap(np.zeros(SIZE, np.uint8), (1,)))
+    assert stale_spans(document) == (Span(0, 10, BACKWARD), Span(11, 30, FORWARD))
+
+
+def test_an_update_asks_for_the_stale_frames_with_all_references() -> None:
+    document = painted(0)
+    propagate(document, stop=12)
+    document.set_labels(8, labels())
+    requests = update_requests(document)
+    assert [(r.start, r.stop, r.direction) for r in requests] == [(1, 8, BOTH), (9, 12, FORWARD)]
+    assert all([a.frame for a in r.anchors] == [0, 8] for r in requests)
+
+
+def test_without_references_nothing_can_be_updated() -> None:
+    document = painted(5)
+    propagate(document)
+    document.clear([5])
+    assert document.stale() and stale_spans(document) == ()
+
+
+def test_the_least_certain_object_or_point_counts() -> None:
+    points = KeypointSet(("a", "b"), np.zeros((2, 2), np.float32), np.ones(2, bool), np.array([0.9, 0.4], np.float32))
+    known = FrameLabels(Origin.PROPAGATED, None, points, {1: 0.7, 2: 0.5})
+    assert frame_certainty(known) == pytest.approx(0.4)
+    assert frame_certainty(FrameLabels(Origin.HUMAN, None, points, {1: 0.1})) is None
+    assert frame_certainty(FrameLabels(Origin.PROPAGATED)) is None
+
+
+def test_suggestions_keep_their_distance() -> None:
+    certain = {f: 1 - f / 100 for f in range(40)}
+    chosen = [frame for frame, _ in spread_out(certain, taken=[35], apart=10)]
+    assert chosen == [25, 15, 5]  # 39 and 36..45 are too near to 35
+
+
+def test_doubt_points_at_the_worst_frame_within_the_span() -> None:
+    document = painted(0)
+    propagate(document)
+    for frame, certainty in ((7, 0.3), (22, 0.1), (23, 0.2), (12, 0.95)):
+        known = document.store.get(frame)
+        assert known is not None
+        document.restore({frame: FrameLabels(known.origin, known.labels, None, {1: certainty}, basis=known.basis)})
+    assert [frame for frame, _ in doubts(document, apart=5)][:2] == [22, 7]
+    assert doubtful(document) == [22, 23, 7]  # a twentieth of 30 frames apart
+    document.set_span(0, 20)
+    assert doubts(document)[0][0] == 7
+
+
+def test_the_report_counts_frames_to_the_target() -> None:
+    curve = tuple(Round(n, 0, j, 0.5) for n, j in ((1, 0.5), (2, 0.91), (3, 0.95)))
+    flat = tuple(Round(n, 0, 0.6, 0.5) for n in (1, 2, 3))
+    report = EffortReport(0.9, 4, {"a": {Pick.DOUBT: curve, Pick.UNIFORM: flat, Pick.ORACLE: curve}})
+    assert report.frames("a", Pick.DOUBT) == 2 and report.frames("a", Pick.UNIFORM) == 4
+    assert report.as_dict()["relative_to_uniform"]["doubt"] == 0.5
+
+
+def test_annotators_work_until_content(tmp_path: Path) -> None:
+    """A square that jumps beyond the window half-way: it has to be shown once more, and then all is well."""
+    rng = np.random.default_rng(0)
+    ground = rng.integers(0, 90, (64, 96, 3), np.uint8)
+    for frame in range(12):
+        x = 4 + frame if frame < 6 else 60 + frame
+        picture, ids = ground.copy(), np.zeros((64, 96), np.uint8)
+        picture[20:44, x : x + 24], ids[20:44, x : x + 24] = (230, 180, 40), 1
+        write_mask(tmp_path / f"Annotations/480p/jump/{frame:05d}.png", ids)
+        images = tmp_path / "JPEGImages/480p/jump"
+        images.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(picture).save(images / f"{frame:05d}.png")
+    options = PropagationOptions(short_side=None, radius=4)
+    report = evaluate_effort(tmp_path, load_extractor("lab", "cpu"), options=options, target=0.85, limit=10)
+    for pick in Pick:
+        rounds = report.rounds["jump"][pick]
+        assert rounds[0].J < 0.85 and rounds[0].frame == 0
+        assert rounds[-1].J >= 0.85 and 2 <= rounds[-1].human < 10, pick
+        assert [r.human for r in rounds] == list(range(1, len(rounds) + 1))
+    assert report.rounds["jump"][Pick.ORACLE][1].frame >= 6
