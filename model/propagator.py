@@ -45,8 +45,9 @@ class Propagator:
     timings: seconds spent so far in decode, encode, affinity and labels.
     """
 
-    def __init__(self, source: VideoSource, extractor: FeatureExtractor) -> None:
-        self._source, self._extractor = source, extractor
+    def __init__(self, source: VideoSource, extractor: FeatureExtractor, budget: int = 1 << 30) -> None:
+        """budget: bytes of features that are kept."""
+        self._source, self._extractor, self._budget = source, extractor, budget
         self._stopwatch = Stopwatch()
         self._stores: dict[tuple[int, int], FeatureStore] = {}
 
@@ -72,20 +73,16 @@ class Propagator:
         """How many steps `steps` makes, known frames included. The same errors."""
         return sum(len(way) for way in self._walk(request).ways())
 
-    def features(self, frame: int, options: PropagationOptions) -> Tensor:
-        """The matching vectors of a frame as a run with these options sees them (`FeatureStore.get`)."""
-        options = fill_in(options, self._extractor)
-        return self._store(options).get(frame, value=options.value or "cached")
-
     def _walk(self, request: PropagationRequest) -> _Walk:
         request = replace(request, options=fill_in(request.options, self._extractor))
-        return _Walk(self._source, self._store(request.options), self._stopwatch, request)
+        return _Walk(self._source, self.store(request.options), self._stopwatch, request)
 
-    def _store(self, options: PropagationOptions) -> FeatureStore:
+    def store(self, options: PropagationOptions) -> FeatureStore:
+        """The features that a run with these options uses."""
         size = working_size(self._source.size, options.short_side)
         if size not in self._stores:
             self._stores.clear()  # one working size at a time, or the memory bound would not hold
-            self._stores[size] = FeatureStore(self._source, self._extractor, size, self._stopwatch)
+            self._stores[size] = FeatureStore(self._source, self._extractor, size, self._stopwatch, self._budget)
         return self._stores[size]
 
 

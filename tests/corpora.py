@@ -52,6 +52,12 @@ TINY_MER = replace(  # every part, and every change on the way
     crop_late=40,
     second_phase=0.4,
 )
+TINY_STEADY = replace(  # without thresholds, at which the last digit of a number decides
+    TINY_MER,
+    name="tiny-steady",
+    sampler=SamplerOptions(size="fixed", radius=4),
+    compactness=CompactnessOptions(train_above=0.0),
+)
 
 
 def write_clip(path: Path, images: list[UInt8Array]) -> Path:
@@ -86,7 +92,7 @@ def write_corpus(folder: Path) -> Path:
 
 def register(patch: pytest.MonkeyPatch | None = None) -> None:
     """Make the small recipes known by name, until `patch` is undone."""
-    for recipe in (TINY, TINY_DENSE, TINY_MER):
+    for recipe in (TINY, TINY_DENSE, TINY_MER, TINY_STEADY):
         if patch is None:
             RECIPES[recipe.name] = recipe
         else:

@@ -30,8 +30,8 @@ class Viewing(QObject):
         self._mode = "labels"
         self._kept: OrderedDict[Query, Picture] = OrderedDict()
         self._asking: dict[str, Callable[[int], Query]] = {
-            "flow": Flow,
-            "value": self._value,
+            "flow": lambda frame: Flow(frame, session.document.options),
+            "value": lambda frame: ValueMap(frame, session.document.options),
             "clusters": lambda frame: Clusters(frame, session.document.options),
             "pca": lambda frame: FeaturePca(frame, session.document.options),
         }
@@ -159,9 +159,3 @@ class Viewing(QObject):
     def _failed(self, why: str) -> None:
         self._window.notify(why, "warning")
         self._window.view_panel.set_mode("labels")
-
-    def _value(self, frame: int) -> ValueMap:
-        document = self._session.document
-        near = sorted(document.references, key=lambda reference: abs(frame - reference))
-        references = tuple(sorted(f for f in near[: document.options.anchors] if f != frame))
-        return ValueMap(frame, references, document.options)

@@ -21,10 +21,10 @@ from app.core.history import Key
 from app.core.user_files import data_folder
 from app.io.journal import Journal, segments, set_aside
 from app.io.project_file import PROJECT, SUFFIX, THUMBNAIL, Snapshot, Stored, loaded, read_project, write
-from app.io.project_lock import ProjectLock, in_use
+from app.io.project_lock import ProjectInUse, ProjectLock, in_use
 from model.types import UInt8Array
 
-Listener = Callable[[OSError], None]
+Listener = Callable[[OSError | ProjectInUse], None]
 
 
 class OpenProject:
@@ -34,7 +34,8 @@ class OpenProject:
     notes:     what the user should know since it was opened.
     recovered: operations that came from the journal, and are in no save yet.
     is_saved:  it has a folder that the user chose. The window asks for one where it has not.
-    on_error:  called, from any thread, when the journal cannot be written: save soon, or make room.
+    on_error:  called, from any thread, when the journal cannot be written: save soon, or make room. With ProjectInUse,
+               at every change, when somebody took the project over: save it under another name.
     """
 
     def __init__(self, document: Document, folder: Path, lock: ProjectLock, stored: Stored, is_saved: bool) -> None:
@@ -148,18 +149,25 @@ class OpenProject:
             self._let_go()
 
     def _let_go(self) -> None:
-        """Leave the folder as it was saved; an unsaved project's goes altogether."""
-        self._journal.clear()
+        """Leave the folder as it was saved; an unsaved project's goes altogether. Not if it is somebody else's now."""
+        ours = not self._lock.is_lost
+        if ours:
+            self._journal.clear()
         self._journal.close()
         self._lock.release()
-        if not self.is_saved:
+        if ours and not self.is_saved:
             shutil.rmtree(self.folder, ignore_errors=True)
 
     def _new_journal(self) -> Journal:
         return Journal(self.folder, self._stored.segment, lambda error: self.on_error(error))
 
     def _changed(self, values: Mapping[Key, Any], change: Change) -> None:
-        self._journal.append(values)
+        try:
+            self._lock.check()
+        except ProjectInUse as error:  # another program's project is none of our journal's business
+            self.on_error(error)
+        else:
+            self._journal.append(values)
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,14 +82,18 @@ class ProjectLock:
 
     @property
     def is_held(self) -> bool:
-        """False when somebody took the project over, or removed it."""
+        """False when the lock is not there any more, or somebody else's."""
         return _read(self._path) == self._me
 
+    @property
+    def is_lost(self) -> bool:
+        """Somebody took the project over."""
+        return _read(self._path) not in (None, self._me)
+
     def check(self) -> None:
-        """ProjectInUse if somebody took the project over: saving would undo what they do."""
-        holder = _read(self._path)
-        if holder is not None and holder != self._me:
-            raise ProjectInUse(self.folder, holder)
+        """ProjectInUse if somebody took the project over: writing would undo what they do."""
+        if self.is_lost:
+            raise ProjectInUse(self.folder, _read(self._path))
 
     def release(self) -> None:
         """Let go. Twice does nothing."""

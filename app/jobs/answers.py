@@ -2,35 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import cv2
 import numpy as np
-import torch
 from torch import Tensor
 
-from app.jobs.queries import ClickSegment, Clusters, FeaturePca, Flow, Picture, Query, Segment, ValueMap, Vote, Votes
-from app.jobs.segment import segment
+from app.jobs.queries import (
+    Click,
+    ClickSegment,
+    Clusters,
+    FeaturePca,
+    Flow,
+    Picture,
+    Query,
+    Segment,
+    ValueMap,
+    Vote,
+    Votes,
+)
+from app.jobs.segment import Segmenter
 from model.affinity import Affinity
+from model.edges import EdgeGuide
 from model.encoder import STRIDE
-from model.features import FeatureExtractor, without_colour
-from model.flow import FlowOptions, Motion, flow_picture
-from model.motion import ValueOptions, value_map
-from model.palette import PALETTE
+from model.features import FeatureExtractor, MotionFeatures, fill_in, without_colour
+from model.flow import FlowOptions, Motion
+from model.pictures import RAMP, cluster_picture, feature_colours, flow_colours, flow_wheel, map_picture
 from model.propagator import Propagator, frame_affinity, working_size
 from model.sampler import SamplerOptions, sample_windows
-from model.types import FloatArray, PropagationOptions, UInt8Array
+from model.types import BoolArray, PropagationOptions, UInt8Array
 from model.video import VideoSource
 
-_FLOW_SIDE = 480  # pixels of the short side that flow is shown at
-_RAMP = np.broadcast_to(np.linspace(0, 1, 128, dtype=np.float32), (10, 128))
-_TAIL = 0.01  # share of the cells at either end of a colour's range that may be cut off
+_WHEEL, _RAMP_HEIGHT = 48, 10  # pixels of the legends
 
 
-def available(extractor: FeatureExtractor) -> dict[str, str]:
-    """By kind of picture: "" if this encoder can give it, else why not, in words."""
-    untaught = "" if extractor.recipe != "none" else f"the {extractor.name} encoder has learned nothing that this shows"
-    return {"flow": "", "value": untaught, "clusters": "", "pca": "", "votes": ""}
+def available(extractor: FeatureExtractor) -> tuple[tuple[str, str], ...]:
+    """Each kind of picture with "" if this encoder can give it, else why not, in words."""
+    has_value = isinstance(extractor, MotionFeatures) and extractor.value is not None
+    no_value = "" if has_value else f"The {extractor.name} encoder learned without value extraction"
+    return ("flow", ""), ("value", no_value), ("clusters", ""), ("pca", ""), ("votes", "")
 
 
 class Answers:
@@ -38,20 +46,22 @@ class Answers:
 
     def __init__(self, source: VideoSource, extractor: FeatureExtractor, propagator: Propagator) -> None:
         self._source, self._extractor, self._propagator = source, extractor, propagator
-        self._motion = Motion(FlowOptions())
-        self._colours: tuple[PropagationOptions, Tensor, Tensor, Tensor] | None = None
-        self._matched: tuple[int, tuple[int, ...], PropagationOptions, Affinity] | None = None
+        self._motion = Motion(FlowOptions())  # where the encoder does not ask for it, it may be seen all the same
+        self._matched: tuple[tuple[int, tuple[int, ...], PropagationOptions], Affinity] | None = None
+        self._segmenter: tuple[tuple[int, PropagationOptions], Segmenter] | None = None
 
     def __call__(self, query: Query) -> object:
         match query:
             case FeaturePca():
-                return Picture(query.frame, self._pca(query))
+                features = self._features(query.frame, query.options)
+                return Picture(query.frame, feature_colours(features[None])[0])
             case Clusters():
                 return Picture(query.frame, self._clusters(query))
             case Flow():
-                return Picture(query.frame, self._flow(query.frame), flow_wheel())
+                return Picture(query.frame, self._flow(query), flow_wheel(_WHEEL))
             case ValueMap():
-                return Picture(query.frame, self._value(query), _viridis(_RAMP))
+                ramp = np.broadcast_to(RAMP, (_RAMP_HEIGHT, *RAMP.shape)).copy()
+                return Picture(query.frame, self._value(query), ramp)
             case Votes():
                 return self._votes(query)
             case ClickSegment():
@@ -59,50 +69,30 @@ class Answers:
 
     def _features(self, frame: int, options: PropagationOptions) -> Tensor:
         """[C, h, w], without the colours that matching puts beside them."""
-        return without_colour(self._propagator.features(frame, options))
-
-    def _pca(self, query: FeaturePca) -> UInt8Array:
-        """The directions are those of the first frame that was asked about, so colours hold from frame to frame."""
-        features = self._features(query.frame, query.options).float()
-        cells = features.flatten(1).T
-        if self._colours is None or self._colours[0] != query.options:
-            mean = cells.mean(dim=0)
-            directions = torch.linalg.eigh(torch.cov((cells - mean).T)).eigenvectors[:, -3:].flip(1)
-            directions = directions * directions.sum(dim=0).sign()  # an eigenvector has no sign of its own
-            ends = torch.quantile((cells - mean) @ directions, torch.tensor([_TAIL, 1 - _TAIL]).to(cells), dim=0)
-            self._colours = query.options, mean, directions, ends
-        _, mean, directions, (low, high) = self._colours
-        colours = (((cells - mean) @ directions - low) / (high - low).clamp_min(1e-6)).clamp(0, 1)
-        return _picture(colours.T.unflatten(1, features.shape[1:]))
+        options = fill_in(options, self._extractor)
+        return without_colour(self._propagator.store(options).get(frame, value=options.value or "off"))
 
     def _clusters(self, query: Clusters) -> UInt8Array:
-        """Every cluster in a colour of the palette, as bright as the frame is there."""
         features = self._features(query.frame, query.options)
-        found = sample_windows(features, features[None], SamplerOptions(downsample=2)).clusters.cpu().numpy()
-        image = self._source[query.frame].image
-        size = (found.shape[1] * STRIDE, found.shape[0] * STRIDE)
-        grey = cv2.cvtColor(cv2.resize(image, size, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY)
-        colours = PALETTE[found + 1].repeat(STRIDE, axis=0).repeat(STRIDE, axis=1)
-        return np.asarray(colours * (0.35 + 0.65 * grey[..., None] / 255), np.uint8)
+        size = query.options.sampler if query.options.sampler != "fixed" else "contract"
+        found = sample_windows(features, features[None], SamplerOptions(size=size))
+        parts = (part.cpu().numpy() for part in (found.clusters, found.grown, found.centres))
+        return cluster_picture(self._image(query.frame, query.options), *parts)
 
-    def _flow(self, frame: int) -> UInt8Array:
-        size = working_size(self._source.size, _FLOW_SIDE)
-        flow = self._motion.of(lambda index: _resized(self._source[index].image, size), frame, len(self._source))
-        return _picture(flow_picture(torch.from_numpy(flow)))
+    def _flow(self, query: Flow) -> UInt8Array:
+        flow = self._propagator.store(query.options).motion(query.frame)
+        if flow is None:
+            flow = self._motion.of(lambda f: self._image(f, query.options), query.frame, len(self._source))
+        return flow_colours(flow)
 
     def _value(self, query: ValueMap) -> UInt8Array:
-        references = query.references or tuple(range(max(0, query.frame - 3), query.frame))
-        if not references:
-            raise ValueError("the value of a first frame shows beside a reference: label another frame first")
-        target = self._features(query.frame, query.options)
-        others = torch.stack([self._features(frame, query.options) for frame in references])
-        value = value_map(target[None], others[None], ValueOptions())[0].cpu().numpy()
-        return _viridis(value)
+        value = self._propagator.store(query.options).value_map(query.frame)
+        if value is None:
+            raise ValueError("this encoder has no value map: choose another picture")
+        return map_picture(value.cpu().numpy(), self._size(query.options))
 
     def _votes(self, query: Votes) -> tuple[Vote, ...]:
         """The affinity is that of the whole frame, as propagation has it, so the next pixel costs nothing."""
-        if not query.references:
-            raise ValueError("no frame that could vote here: label one first")
         affinity = self._affinity(query)
         scale = self._scale(query.options)
         height, width = affinity.grid
@@ -112,51 +102,48 @@ class Answers:
         return tuple(Vote(query.references[v.reference], x, y, v.weight) for v, x, y in places)
 
     def _affinity(self, query: Votes) -> Affinity:
-        known = self._matched
-        if known is None or known[:3] != (query.frame, query.references, query.options):
-            target = self._propagator.features(query.frame, query.options)
-            keys = torch.stack([self._propagator.features(frame, query.options) for frame in query.references])
-            known = query.frame, query.references, query.options, frame_affinity(target, keys, query.options)
-            self._matched = known
-        return known[3]
+        wanted = query.frame, query.references, query.options
+        if self._matched is None or self._matched[0] != wanted:
+            options = fill_in(query.options, self._extractor)
+            store = self._propagator.store(options)
+            keys = store.match(query.frame, query.references, value=options.value or "off")
+            self._matched = wanted, frame_affinity(*keys, options)
+        return self._matched[1]
+
+    def _segment(self, query: ClickSegment) -> Segment:
+        wanted = query.frame, query.options
+        if self._segmenter is None or self._segmenter[0] != wanted:
+            image = self._image(query.frame, query.options)
+            beside = query.frame + 1 if query.frame + 1 < len(self._source) else query.frame - 1
+            neighbour = self._image(beside, query.options) if beside >= 0 else None
+            features = self._features(query.frame, query.options).float().cpu().numpy()
+            self._segmenter = wanted, Segmenter(image, features, neighbour)
+        scale = self._scale(query.options)
+        clicks = (Click((c.x + 0.5) * scale[0] - 0.5, (c.y + 0.5) * scale[1] - 0.5, c.positive) for c in query.clicks)
+        mask = self._segmenter[1](tuple(clicks))
+        return Segment(query.frame, enlarged(mask, self._source[query.frame].image))
+
+    def _image(self, frame: int, options: PropagationOptions) -> UInt8Array:
+        """A frame at the working size."""
+        image, size = self._source[frame].image, self._size(options)
+        if image.shape[:2] == size:
+            return image
+        return np.asarray(cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA), np.uint8)
+
+    def _size(self, options: PropagationOptions) -> tuple[int, int]:
+        return working_size(self._source.size, options.short_side)
 
     def _scale(self, options: PropagationOptions) -> tuple[float, float]:
         """Working pixels per source pixel, (x, y)."""
-        height, width = working_size(self._source.size, options.short_side)
+        height, width = self._size(options)
         return width / self._source.size[1], height / self._source.size[0]
 
-    def _segment(self, query: ClickSegment) -> Segment:
-        size = working_size(self._source.size, query.options.short_side)
-        neighbours = [f for f in (query.frame + 1, query.frame - 1) if 0 <= f < len(self._source)]
-        image, *other = (_resized(self._source[f].image, size) for f in (query.frame, *neighbours[:1]))
-        features = self._features(query.frame, query.options).cpu().numpy()
-        scale = self._scale(query.options)
-        clicks = [((c.x + 0.5) * scale[0] - 0.5, (c.y + 0.5) * scale[1] - 0.5, c.positive) for c in query.clicks]
-        soft = segment(image, features, clicks, other[0] if other else None)
-        return Segment(query.frame, _enlarged(soft, self._source[query.frame].image))
 
-
-def flow_wheel(side: int = 48) -> UInt8Array:
-    """Every direction in the colour that it is shown in: RGB uint8 [side, side, 3], grey outside the wheel."""
-    steps = torch.linspace(-1, 1, side)
-    y, x = torch.meshgrid(steps, steps, indexing="ij")
-    there = torch.stack([x, y])
-    wheel = flow_picture(-there)  # backward flow: it says where things come from
-    return _picture(torch.where(there.norm(dim=0) <= 1, wheel, 0.5))
-
-
-def _viridis(values: FloatArray) -> UInt8Array:
-    """0..1 -> RGB uint8, evenly bright to dark for every eye."""
-    steps = np.rint(values * 255).astype(np.uint8)
-    return np.ascontiguousarray(cv2.applyColorMap(steps, cv2.COLORMAP_VIRIDIS)[..., ::-1])
-
-
-def _resized(image: UInt8Array, size: tuple[int, int]) -> UInt8Array:
-    if image.shape[:2] == size:
-        return image
-    return np.asarray(cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA), np.uint8)
-
-
-def _picture(colours: Tensor) -> UInt8Array:
-    """float [3, h, w] in 0..1 -> uint8 [h, w, 3]."""
-    return np.ascontiguousarray((colours * 255).round().byte().permute(1, 2, 0).cpu().numpy())
+def enlarged(mask: BoolArray, image: UInt8Array) -> BoolArray:
+    """A mask of the working size at the size of the frame, its edge bent to the frame's edges."""
+    height, width = image.shape[:2]
+    if mask.shape == (height, width):
+        return mask
+    soft = np.asarray(cv2.resize(mask.astype(np.float32), (width, height)), np.float32)
+    guide = EdgeGuide(image, max(1, round(height / mask.shape[0])))
+    return np.asarray(guide.refine(soft, slice(0, height), slice(0, width)) > 0.5)

@@ -200,7 +200,7 @@ class InferenceThread(QObject):
             from model.features import load_extractor
 
             extractor = self._extractor = load_extractor(self._weights, self._device)
-            views = tuple(available(extractor).items())
+            views = available(extractor)
             engine = Engine(extractor.name, extractor.sha256, extractor.recipe, str(extractor.device), views)
             self.ready.emit(engine)
         return self._extractor
@@ -224,7 +224,9 @@ class InferenceThread(QObject):
 
     def _work(self, job: int, requests: tuple[PropagationRequest, ...]) -> None:
         whole: list[bool] = []
-        if self._guarded(lambda: whole.append(self._propagate(job, requests)), lambda text: self.failed.emit(job, text)):
+        if self._guarded(
+            lambda: whole.append(self._propagate(job, requests)), lambda text: self.failed.emit(job, text)
+        ):
             (self.finished if whole[0] else self.stopped).emit(job)
         with self._inbox.lock:
             self._inbox.stopping.discard(job)

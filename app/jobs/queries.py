@@ -28,20 +28,17 @@ class Clusters:
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """Which way things move from the frame before, in the colours of the flow wheel. Answer: `Picture`."""
+    """Which way things move, in the colours of the flow wheel. Answer: `Picture`."""
 
     frame: int
+    options: PropagationOptions
 
 
 @dataclass(frozen=True, slots=True)
 class ValueMap:
-    """Which regions of a frame have appeared in the references (eqs 7 and 8). Answer: `Picture`.
-
-    references: frames; none asks for the frames just before.
-    """
+    """What value extraction takes for worth matching (eqs 7 and 8). Answer: `Picture`."""
 
     frame: int
-    references: tuple[int, ...]
     options: PropagationOptions
 
 
@@ -84,7 +81,7 @@ Query = FeaturePca | Clusters | Flow | ValueMap | Votes | ClickSegment
 class Picture:
     """What is shown in place of a frame: RGB uint8 [h, w, 3], which may be smaller than the frame.
 
-    legend: the colours from one end of the scale to the other, uint8 [h, w, 3], where there is a scale.
+    legend: what the colours mean, uint8 [h, w, 3]: a wheel of directions, or a ramp from 0 to 1.
     """
 
     frame: int

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from PySide6.QtCore import QSettings, Qt
+from PySide6.QtCore import QByteArray, QSettings, Qt
 from PySide6.QtGui import QAction, QShowEvent
 from PySide6.QtWidgets import QMainWindow, QSplitter, QVBoxLayout, QWidget
 
@@ -94,11 +94,11 @@ class EditorPage(QWidget):
         folded = str(settings.value("editor/folded", "")).split()
         for name, dock in self.docks.items():
             dock.set_folded(name in folded)
-        if panels := settings.value("editor/panels"):
-            self._stage.restoreState(panels, LAYOUT)
+        panels, split = settings.value("editor/panels"), settings.value("editor/split")
+        if isinstance(panels, QByteArray) and self._stage.restoreState(panels, LAYOUT):
             for name, dock in self.docks.items():
                 actions[name].setChecked(not dock.isHidden())
-        if split := settings.value("editor/split"):
+        if isinstance(split, QByteArray):
             self._arranged = self._split.restoreState(split)
 
 

@@ -37,7 +37,7 @@ from app.views.widgets import Glyph, push_button, row
 
 Index = QModelIndex | QPersistentModelIndex
 WIDTH, ACROSS = 108 * UNIT, 4
-CARD, PICTURE = QSize((WIDTH + UNIT) // ACROSS, 22 * UNIT), 15 * UNIT + 4
+CARD, PICTURE = QSize((WIDTH + UNIT) // ACROSS - 1, 22 * UNIT), 15 * UNIT + 4
 
 
 @dataclass(frozen=True, slots=True, eq=False)

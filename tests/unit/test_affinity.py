@@ -55,6 +55,10 @@ def random_pair(
     return WindowPair(torch.full(batch, origin), plus, delta, combine)
 
 
+def batched(pair: WindowPair) -> WindowPair:
+    return WindowPair(pair.origin[None], pair.plus[None], pair.delta, pair.combine)
+
+
 @st.composite
 def cases(draw: st.DrawFn) -> dict[str, object]:
     """Grids smaller than a tile and across several, windows of one cell and wider than the grid."""
@@ -130,7 +134,8 @@ def test_fast_equals_obvious_with_two_windows(device: str, case: dict[str, objec
     assert torch.allclose(fast.weight, slow.weight, rtol=0, atol=1e-5)
     assert torch.allclose(fast.weight.sum(1), torch.ones(1, device=device), atol=1e-5)
     assert (fast.weight.diff(dim=1) <= 0).all()
-    assert all(len({*row.tolist()}) == row.numel() for row in (i[w > 0] for i, w in zip(fast.index, fast.weight)))
+    voters = (index[weight > 0].tolist() for index, weight in zip(fast.index, fast.weight, strict=True))
+    assert all(len(set(row)) == len(row) for row in voters)  # nobody votes twice
 
 
 @pytest.mark.parametrize("device", DEVICES)
@@ -192,10 +197,77 @@ def test_each_reference_and_each_cell_keeps_its_own_radius() -> None:
     assert len(affinity.votes(6, 7)) == 2 * 25
 
 
+class TestTwoWindows:
+    SIMILARITY = torch.tensor(
+        [2.0, -1.0, 0.5, 1.0, -3.0]
+    )  # of the cells beside each other with the query in the middle
+    NEITHER = -torch.inf
+
+    @pytest.mark.parametrize(
+        ("origin", "plus", "logits"),
+        [
+            (1, 2, [2 / 3, -1.0, 0.5, 1.0, -1.0]),  # the outer cells in the second window alone: δ / (1 + δ)
+            (2, 1, [4 / 3, -1.0, 0.5, 1.0, -2.0]),  # in the first alone: 1 / (1 + δ)
+            (0, 1, [NEITHER, -1 / 3, 0.5, 1 / 3, NEITHER]),
+            (1, 1, [NEITHER, -1.0, 0.5, 1.0, NEITHER]),
+        ],
+    )
+    def test_similarities_add_up_with_nothing_outside_a_window(
+        self, origin: int, plus: int, logits: list[float]
+    ) -> None:
+        pair = WindowPair(torch.tensor(origin), torch.full((1, 5), plus), 0.5, "logits")
+        query, keys = torch.ones(1, 1, 5), self.SIMILARITY.view(1, 1, 1, 5)
+        affinity = windowed_affinity(query, keys, radius=pair, top_k=5, temperature=1.0, dtype=torch.float32)
+        expected = torch.tensor(logits).softmax(0)
+        assert {v.x: v.weight for v in affinity.votes(0, 2)} == pytest.approx(
+            {x: w for x, w in enumerate(expected.tolist()) if w}
+        )
+        dense = dense_affinity(query[None], keys[None], radius=batched(pair), temperature=1.0)
+        assert torch.allclose(dense[0, 2], expected)
+
+    def test_a_mixture_is_the_mean_of_two_softmaxes(self) -> None:
+        pair = WindowPair(torch.tensor(2), torch.full((1, 5), 1), 0.5, "mixture")
+        query, keys = torch.ones(1, 1, 5), self.SIMILARITY.view(1, 1, 1, 5)
+        expected = self.SIMILARITY.softmax(0) / 1.5
+        expected[1:4] += self.SIMILARITY[1:4].softmax(0) * 0.5 / 1.5
+        dense = dense_affinity(query[None], keys[None], radius=batched(pair), temperature=1.0)
+        assert torch.allclose(dense[0, 2], expected)
+        affinity = windowed_affinity(query, keys, radius=pair, top_k=5, temperature=1.0, dtype=torch.float32)
+        assert [v.weight for v in affinity.votes(0, 2)] == pytest.approx(sorted(expected.tolist(), reverse=True))
+        affinity = windowed_affinity(query, keys, radius=pair, top_k=1, temperature=1.0, dtype=torch.float32)
+        assert [(v.x, v.weight) for v in affinity.votes(0, 2)] == [(0, 1.0)]  # 2 of 3 for it, 1 of 3 for the cell at 3
+
+    def test_what_is_called_zero_counts_for_nothing(self) -> None:
+        features = random_features(3, 8, 11, 13)
+        options = {"radius": random_pair(11, 13, "logits"), "top_k": 6, "temperature": 0.2}
+        plain = windowed_affinity(features[0], features[1:], **options)
+        one, three = torch.ones(1, 11, 13), torch.full((2, 1, 11, 13), 3.0)
+        raised = (
+            torch.cat([features[0], one]),
+            torch.cat([features[1:], three], dim=1),
+        )  # 3 more for every pair of cells
+        again = windowed_affinity(*raised, zero=torch.full((11, 13), 3.0), **options)
+        assert torch.allclose(plain.weight, again.weight, atol=1e-5)
+        assert not torch.allclose(plain.weight, windowed_affinity(*raised, **options).weight, atol=1e-2)
+
+    @pytest.mark.parametrize("combine", ["logits", "mixture"])
+    def test_alike_or_weightless_second_windows_change_nothing(self, combine: str) -> None:
+        features = random_features(4, 8, 17, 21)
+        options = {"top_k": 7, "temperature": 0.2, "dtype": torch.float32}
+        plain = windowed_affinity(features[0], features[1:], radius=5, **options)
+        for pair in (
+            random_pair(17, 21, combine, delta=0.0),
+            WindowPair(torch.tensor(5), torch.full((17, 21), 5), 0.5, combine),
+        ):
+            two = windowed_affinity(features[0], features[1:], radius=pair, **options)
+            assert torch.allclose(plain.weight, two.weight, atol=1e-6)
+            assert torch.equal(plain.index, two.index)
+
+
 def test_chunks_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     features = random_features(4, 16, 30, 37)
     radius = torch.randint(2, 9, (30, 37), generator=torch.manual_seed(0))
-    for r in (8, radius):
+    for r in (8, radius, random_pair(30, 37, "logits"), random_pair(30, 37, "mixture")):
         options = {"radius": r, "top_k": 5, "temperature": 0.1, "dtype": torch.float32}
         whole = windowed_affinity(features[0], features[1:], **options)
         with monkeypatch.context() as patch:
@@ -296,6 +368,40 @@ class TestDense:
         assert torch.autograd.gradcheck(
             lambda q, k: dense_affinity(q, k, radius=1, temperature=1.4, window=window), (query, references)
         )
+
+    @pytest.mark.parametrize("window", ["circle", "square"])
+    @pytest.mark.parametrize("combine", ["logits", "mixture"])
+    @pytest.mark.parametrize("delta", [0.0, 0.5])
+    def test_two_windows_equal_the_sparse_form(self, window: str, combine: str, delta: float) -> None:
+        features = random_features(6, 8, 7, 9).view(2, 3, 8, 7, 9)
+        pair = WindowPair(torch.tensor([2, 4]), random_pair(7, 9, combine, batch=(2,)).plus, delta, combine)
+        dense = dense_affinity(features[:, 0], features[:, 1:], radius=pair, temperature=0.3, window=window)
+        for batch in range(2):
+            alone = WindowPair(pair.origin[batch], pair.plus[batch], delta, combine)
+            sparse = reference_affinity(
+                features[batch, 0], features[batch, 1:], radius=alone, top_k=126, temperature=0.3, window=window
+            )
+            scattered = torch.zeros(63, 126).scatter_add(1, sparse.index, sparse.weight)
+            assert torch.allclose(dense[batch], scattered, atol=1e-6)
+            assert torch.equal(dense[batch] == 0, scattered == 0)
+
+    @pytest.mark.parametrize("combine", ["logits", "mixture"])
+    def test_gradient_with_two_windows(self, combine: str) -> None:
+        features = torch.randn(2, 3, 2, 4, 3, dtype=torch.float64, generator=torch.manual_seed(0))
+        query, references = features[:, 0].requires_grad_(), features[:, 1:].clone().requires_grad_()
+        pair = WindowPair(torch.tensor([1, 2]), random_pair(4, 3, combine, batch=(2,)).plus % 4, 0.5, combine)
+        assert torch.autograd.gradcheck(
+            lambda q, k: dense_affinity(q, k, radius=pair, temperature=1.4), (query, references)
+        )
+
+    @pytest.mark.parametrize("combine", ["logits", "mixture"])
+    def test_gradients_stay_finite_where_probabilities_vanish(self, combine: str) -> None:
+        logits = (1e3 * torch.randn(1, 48, 96, generator=torch.manual_seed(0))).requires_grad_()
+        total = sampled_logits(logits, random_pair(6, 8, combine, batch=(1,)))
+        seen = torch.isfinite(total)
+        assert 0 < seen.sum() < seen.numel() and torch.equal(seen[..., :48], seen[..., 48:])
+        total.log_softmax(2)[seen].sum().backward()
+        assert torch.isfinite(logits.grad).all() and logits.grad.abs().sum() > 0
 
     def test_the_cached_mask_serves_inference_and_then_training(self) -> None:
         features = random_features(2, 4, 3, 11)

@@ -313,13 +313,20 @@ def test_who_was_taken_over_notices_and_does_not_save(opened: OpenProject, tmp_p
     opened.document.set_labels(0, labels((1, 1)))
     other = OpenProject.open(tmp_path / "swan.mer", take_over=True)
     assert other.recovered == 1
+    opened._journal.rotate()
     with pytest.raises(ProjectInUse, match="take it over"):
         opened.save()
     other.save()
+    errors: list[Exception] = []
+    opened.on_error = errors.append
     opened.document.set_labels(1, labels((1, 1)))
-    opened.close(keep=True)
+    assert isinstance(errors[0], ProjectInUse)
+    opened.save_as(tmp_path / "mine.mer")
     with pytest.raises(ProjectInUse):  # the lock is the other's still
         OpenProject.open(tmp_path / "swan.mer")
+    other.document.set_labels(2, labels((1, 1)))
+    found = load(tmp_path / "swan.mer")
+    assert found.recovered == 1 and state(found.document.values()) == state(other.document.values())
     other.close()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -53,7 +54,7 @@ class TestKMeans:
     def test_rounds_do_not_make_it_worse(self) -> None:
         points = rand(1, 300, 5)
         spread = [torch.cdist(points, k_means(points, 6, rounds)).amin(2).square().sum().item() for rounds in range(6)]
-        assert all(after <= before + 1e-3 for before, after in zip(spread, spread[1:], strict=False))
+        assert all(after <= before + 1e-3 for before, after in pairwise(spread))
         assert spread[-1] < spread[0]
 
     def test_the_draws_are_its_own(self) -> None:

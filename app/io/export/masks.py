@@ -52,7 +52,7 @@ class Davis(Exporter):
 class Binary(Exporter):
     """`1_swan/00000.png` per object: 255 where it is, 0 elsewhere; all objects in all frames."""
 
-    id, title = "binary", "Binary masks, one folder per object"
+    id, title = "binary", "Binary masks per object"
 
     def write(self, labelled: Labelled, source: VideoSource, target: Path, options: Options) -> Iterator[None]:
         for frame in labelled.frames:
@@ -77,7 +77,7 @@ class Binary(Exporter):
 class Alpha(Exporter):
     """Soft alpha per object, its edge following the picture: grey, or the frame cut out with it."""
 
-    id, title = "alpha", "Soft alpha PNG, one folder per object"
+    id, title = "alpha", "Soft alpha PNG per object"
     options = (
         Option("content", "What the files hold", "alpha", ("alpha", "cutout")),
         Option("softness", "Width of the soft edge in pixels", 3.0),

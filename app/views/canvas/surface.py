@@ -164,14 +164,8 @@ class Surface:
         u, v = int(du), int(dv)
         self._base.scroll(u, v)
         self._over.scroll(u, v)
-        # What came in, and as much beside it as an outline there may reach.
-        rim = 2 * self.line
-        strips = [
-            Box(0, 0, width, v + rim) if v > 0 else Box(0, height + v - rim, width, height),
-            Box(0, 0, u + rim, height) if u > 0 else Box(width + u - rim, 0, width, height),
-        ]
         whole = Box.whole(self.size)
-        come = [box & whole for box, step in zip(strips, (v, u), strict=True) if step]
+        come = [box for box in (_come_in(whole, u, 0), _come_in(whole, 0, v)) if box]
         self._base_stale = [*(box.moved(u, v) & whole for box in self._base_stale), *come]
         self._over_stale = [*(box.moved(u, v) & whole for box in self._over_stale), *come]
 
@@ -257,3 +251,11 @@ class Surface:
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         size = (box.width, box.height)
         return np.asarray(cv2.warpAffine(grid, matrix, size, flags=flags, borderMode=cv2.BORDER_REPLICATE), np.float32)
+
+
+def _come_in(window: Box, du: int, dv: int) -> Box:
+    """The part of a window that is not covered by itself when it is pushed along one side."""
+    old = window.moved(du, dv)
+    if du:
+        return Box(old.right, 0, window.right, window.bottom) if du < 0 else Box(0, 0, old.left, window.bottom)
+    return Box(0, old.bottom, window.right, window.bottom) if dv < 0 else Box(0, 0, window.right, old.top)

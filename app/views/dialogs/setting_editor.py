@@ -5,7 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from PySide6.QtCore import QObject, Qt, Signal
-from PySide6.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QLabel, QLineEdit, QSlider, QSpinBox, QWidget
+from PySide6.QtWidgets import (
+    QAbstractSpinBox,
+    QCheckBox,
+    QComboBox,
+    QDoubleSpinBox,
+    QLabel,
+    QLineEdit,
+    QSlider,
+    QSpinBox,
+    QWidget,
+)
 
 from app.core.settings import Setting
 from app.views import wording
@@ -38,6 +48,12 @@ class SettingEditor(QObject):
         raise NotImplementedError
 
 
+def _prepare(spin: QAbstractSpinBox) -> None:
+    spin.setKeyboardTracking(False)  # not every digit is a choice
+    spin.setFixedWidth(WIDTH)
+    spin.lineEdit().setTextMargins(UNIT // 2, 0, 0, 0)
+
+
 class _Switch(SettingEditor):
     def __init__(self) -> None:
         self._box = QCheckBox()
@@ -56,8 +72,7 @@ class _Whole(SettingEditor):
         self._spin = QSpinBox()
         self._spin.setRange(int(max(setting.low, -LIMIT)), int(min(setting.high, LIMIT)))
         self._spin.setSuffix(f" {unit}" if unit else "")
-        self._spin.setKeyboardTracking(False)
-        self._spin.setFixedWidth(WIDTH)
+        _prepare(self._spin)
         super().__init__(self._spin)
         self._spin.valueChanged.connect(lambda: self.changed.emit(self.value()))
 
@@ -73,8 +88,7 @@ class _Number(SettingEditor):
         self._spin = QDoubleSpinBox()
         self._spin.setRange(max(setting.low, -LIMIT), min(setting.high, LIMIT))
         self._spin.setSuffix(f" {unit}" if unit else "")
-        self._spin.setKeyboardTracking(False)
-        self._spin.setFixedWidth(WIDTH)
+        _prepare(self._spin)
         super().__init__(self._spin)
         self._spin.valueChanged.connect(lambda: self.changed.emit(self.value()))
 

@@ -123,16 +123,15 @@ class SkeletonSketch(QWidget):
         painter.end()
 
     def _beside(self, position: int) -> QRectF:
-        """Where a name is written: away from the bones of its point."""
+        """Where a name is written: on the side of its point where bones are far, and rather outside than inside."""
         here = self.place(position)
-        bones = [bone for bone in self._skeleton.bones if position in bone]
-        ways = [self.place(a if b == position else b) - here for a, b in bones]
-        away = np.zeros(2)
-        for way in ways:
-            away -= np.array([way.x(), way.y()]) / max(float(np.hypot(way.x(), way.y())), 1e-9)
-        if np.hypot(*away) < 0.3:  # bones on opposite sides: write across them, and below
-            away = np.array([abs(ways[0].y()), abs(ways[0].x())]) if ways else np.array([0.0, 1.0])
-        away /= max(float(np.hypot(*away)), 1e-9)
+        ends = [self.place(a if b == position else b) for a, b in self._skeleton.bones if position in (a, b)]
+        angles = np.array([np.arctan2(end.y() - here.y(), end.x() - here.x()) for end in ends])
+        outward = np.arctan2(here.y() - self.height() / 2, here.x() - self.width() / 2)
+        sides = np.arange(8) * (np.pi / 4)
+        taken = np.cos(sides[:, None] - angles).max(1, initial=-1)  # 1 = a bone goes there
+        side = sides[int(np.argmin(taken - 0.4 * np.cos(sides - outward)))]
+        away = np.array([np.cos(side), np.sin(side)])
         width = self.fontMetrics().horizontalAdvance(self._skeleton.names[position]) + 4
         height = 2 * UNIT
         x = here.x() + away[0] * (REACH - 2 + width / 2)

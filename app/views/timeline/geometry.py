@@ -59,10 +59,10 @@ class Axis:
         """The border between two frames that is nearest to x: 0 before the first, `frames` behind the last."""
         return min(max(round(self.first + x / self.scale), 0), self.frames)
 
-    def resized(self, frames: int, width: int) -> Self:
+    def resized(self, width: int) -> Self:
         """For another width: what was whole stays whole, otherwise left edge and scale stay."""
-        if self.is_whole or frames != self.frames:
-            return type(self).whole(frames, width)
+        if self.is_whole:
+            return type(self).whole(self.frames, width)
         return replace(self, width=width)._held()
 
     def zoomed(self, factor: float, about: float) -> Self:

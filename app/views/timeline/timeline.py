@@ -280,7 +280,7 @@ class Timeline(QWidget):
         """Put everything in its place, for this size and these lanes."""
         view = self._view
         view.layout = layout = Layout.of(self.width(), self.height())
-        view.axis = view.axis.resized(view.axis.frames, layout.lanes.width())
+        view.axis = view.axis.resized(layout.lanes.width())
         view.rows = Rows(len(view.lanes), layout.lanes.height()).scrolled_to(view.rows.offset)
         self._across.setGeometry(NAMES, self.height() - BAR, layout.lanes.width(), BAR)
         self._down.setGeometry(self.width() - BAR, layout.lanes.top(), BAR, layout.lanes.height())
