@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from app import __version__
 from app.bench_cli import bench
@@ -13,11 +15,27 @@ from app.doctor import doctor
 from app.evaluate_cli import evaluate
 from app.export_cli import export
 from app.inspect_cli import inspect
+from app.options import Device, Weights
 from app.propagate_cli import propagate
 from app.train_cli import train
 
+WINDOW = "window"
+
+
+class _Commands(TyperGroup):
+    """`mer PATH` opens the window: what is no command, and looks like a path, is one."""
+
+    def resolve_command(self, context: Any, arguments: list[str]) -> Any:
+        first = arguments[0]
+        if first not in self.commands and (Path(first).exists() or Path(first).suffix or Path(first).name != first):
+            arguments = [WINDOW, *arguments]
+        return super().resolve_command(context, arguments)
+
+
 app = typer.Typer(
-    help="MER Studio carries masks and keypoints through video. Frames count from 0.",
+    help="MER Studio carries masks and keypoints through video. Frames count from 0. "
+    "`mer` alone opens the window, `mer PATH` opens a video, a folder of frames or a project in it.",
+    cls=_Commands,
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -35,12 +53,33 @@ app.command()(doctor)
 def mer(
     context: typer.Context,
     version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+    weights: Weights = None,
+    device: Device = None,
 ) -> None:
     if version:
         typer.echo(f"mer {__version__}")
-    elif context.invoked_subcommand is None:
-        typer.echo(context.get_help())
-        typer.echo("The window comes in a later release; this one is used from the command line.")
-    else:
-        return
-    raise typer.Exit
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        raise typer.Exit(_show(None, weights, device))
+    if context.invoked_subcommand != WINDOW and (weights or device):
+        raise ValueError(
+            f"--weights and --device of a command go behind it: mer {context.invoked_subcommand} --weights …"
+        )
+
+
+@app.command(WINDOW, hidden=True)
+def window(
+    context: typer.Context,
+    path: Annotated[Path, typer.Argument(help="Video, folder of frames, or project.")],
+    weights: Weights = None,
+    device: Device = None,
+) -> None:
+    """Open the window, and in it a video, a folder of frames or a project."""
+    before = context.parent.params if context.parent else {}
+    raise typer.Exit(_show(path, weights or before.get("weights"), device or before.get("device")))
+
+
+def _show(path: Path | None, weights: str | None, device: str | None) -> int:
+    from app.desktop import start
+
+    return start(path, weights, device)

@@ -156,7 +156,7 @@ class MotionFeatures(EncoderFeatures):
 
     @torch.inference_mode()
     def encode(self, images: Tensor, motion: Tensor | None) -> Tensor:
-        """x = Φ(O), eqs (5) and (6): uint8 [B, 3, H, W] and motion [B, 2, H, W] (None: still) -> float32, any length."""
+        """x = Φ(O), eqs (5) and (6), of any length: uint8 [B, 3, H, W], motion [B, 2, H, W] or None -> [B, C, h, w]."""
         if motion is not None:
             motion = pad_to_stride(motion.to(self.device))
         with self._autocast():

@@ -82,9 +82,7 @@ def _directed_losses(views: Views, pairs: Pairs, recipe: Recipe, query: int) -> 
     if pairs.negatives is not None and recipe.bank is not None and recipe.bank.gamma > 0:
         assert pairs.averaged is not None
         truth = pairs.averaged[:, query].flatten(2)
-        losses["contrast"] = contrastive_loss(
-            affinity, r.flatten(2), truth, pairs.negatives, recipe.bank.temperature
-        )
+        losses["contrast"] = contrastive_loss(affinity, r.flatten(2), truth, pairs.negatives, recipe.bank.temperature)
     if recipe.compactness is not None and recipe.compactness.in_training and recipe.in_second_phase(pairs.progress):
         own = logits.softmax(dim=-1)  # other videos have no part in it
         losses["compactness"] = compactness_loss(own, grid, recipe.compactness.train_above)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
+from heapq import nsmallest
 
 import cv2
 import numpy as np
@@ -32,14 +33,20 @@ class Entry:
 class Memory:
     """Label memory of one walk through the video, in one direction.
 
-    Permanent: the anchors met so far, of which the nearest in time are used. Long-term: frames at fixed distances
-    behind the latest anchor. Short-term: frames at fixed distances behind the current one. All but the permanent
-    ones are forgotten at the next anchor, where a person's labels take over from whatever had drifted.
+    Permanent: the anchors, met or still ahead, of which the nearest in time are used. Long-term: frames at fixed
+    distances behind the latest anchor. Short-term: frames at fixed distances behind the current one. All but the
+    permanent ones are forgotten at the next anchor, where a person's labels take over from whatever had drifted.
+
+    step:     +1 forward, -1 backward.
+    excluded: frames that nobody looks at.
+    anchors:  frames that are not met yet, but can be looked at; encode gives the labels of one when it is wanted.
     """
 
     options: PropagationOptions
-    step: int  # +1 forward, -1 backward
-    excluded: Collection[int] = ()  # frames that nobody looks at
+    step: int
+    excluded: Collection[int] = ()
+    anchors: Collection[int] = ()
+    encode: Callable[[int], Entry] | None = None
     _permanent: dict[int, Entry] = field(default_factory=dict)
     _passing: dict[int, Entry] = field(default_factory=dict)
     _latest_anchor: int | None = None
@@ -58,7 +65,11 @@ class Memory:
 
     def references(self, frame: int) -> dict[int, Entry]:
         """The entries to look at from `frame`, ascending by frame."""
-        nearest = sorted(self._permanent, key=lambda f: abs(frame - f))[: self.options.anchors]
+        anchors = self._permanent.keys() | set(self.anchors)
+        nearest = nsmallest(self.options.anchors, anchors, key=lambda f: (abs(frame - f), f))
+        for ahead in [f for f in nearest if f not in self._permanent]:
+            assert self.encode is not None
+            self._permanent[ahead] = self.encode(ahead)
         wanted = {f for f in self._passing if self._is_long_term(f)}
         wanted |= {frame - self.step * offset for offset in self.options.short_term}
         found = {f: self._passing[f] for f in wanted if f in self._passing and f not in self.excluded}
@@ -122,7 +133,7 @@ class FeatureStore:
         return self._extract(frame, None, self._before(frame), 0)[1]
 
     def motion(self, frame: int, image: UInt8Array | None = None) -> FloatArray | None:
-        """What moves in a frame, [2, H, W] at the working size (`model.flow.Motion`); None if the encoder is not told."""
+        """What moves in a frame, as of `model.flow.Motion` at the working size; None if the encoder is not told."""
         if self._engine is None or self._engine.flow is None:
             return None
 

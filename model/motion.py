@@ -135,7 +135,7 @@ class ValueExtraction(nn.Module):
         return self.key(self.position(embedded)), value
 
     def forward(self, frames: Tensor, key: Tensor, hidden: Tensor | None = None) -> Tensor:
-        """Out of eqs (10)-(12) for any frames [B, C, h, w], with the Key of their target; as long as γ is 0, the frames.
+        """Out of eqs (10)-(12) for any frames [B, C, h, w], with the Key of their target: the frames while γ is 0.
 
         hidden: bool [B, h*w], keys that nobody may look at (DropKey); never all of a frame's.
         """

@@ -185,7 +185,13 @@ class _Walk:
         Anchors behind the first frame were passed in thought. Where frames are known from an earlier run, those between
         the anchor and the range that are not were left out on purpose: memory does not need them.
         """
-        memory = Memory(self._options, frames.step, self._request.excluded)
+        memory = Memory(
+            self._options,
+            frames.step,
+            self._request.excluded,
+            [anchor for anchor in self._anchors if anchor != frames.start],
+            lambda frame: self._encode(self._anchors[frame]),
+        )
         for passed in sorted(self._anchors, reverse=frames.step < 0):
             if (frames.start - passed) * frames.step > 0:
                 memory.add(passed, self._encode(self._anchors[passed]), anchor=True)
@@ -224,6 +230,7 @@ class _Walk:
 
     def _given_step(self, frame: int) -> _Step:
         entry = self._encode(self._given[frame])
+        self._see(entry)
         sure = torch.ones(self._channels.grid)
         anchor = self._anchors.get(frame)
         result = None
@@ -234,11 +241,14 @@ class _Walk:
     def _encode(self, labelled: Anchor) -> Entry:
         with self._stopwatch("labels"):
             values, known = self._channels.encode(labelled)
-            for number, crisp in self._channels.certainty(values, known).items():
-                self._last_seen.pop(number, None)
-                if crisp is not None:
-                    self._last_seen[number] = 1.0
             return Entry(values.to(self._store.device), known)
+
+    def _see(self, given: Entry) -> None:
+        """From here on, what is certain about an object is what this frame shows of it."""
+        for number, crisp in self._channels.certainty(given.values, given.known).items():
+            self._last_seen.pop(number, None)
+            if crisp is not None:
+                self._last_seen[number] = 1.0
 
     def _certainty(self, entry: Entry) -> dict[int, float]:
         """How crisp each object is. One that is lost on the way is as certain as when it was last seen, at most
@@ -262,7 +272,9 @@ class _Walk:
                 entry, confidence = self._fuse(frame, (entry, confidence), spool.get(frame, self._store.device))
             anchor = self._anchors.get(frame)
             if anchor is not None:
-                entry = _overrule(entry, self._encode(anchor), len(self._channels.objects))
+                human = self._encode(anchor)
+                self._see(human)
+                entry = _overrule(entry, human, len(self._channels.objects))
             if self._options.labels == "hard":
                 entry = Entry(self._channels.harden(entry.values), entry.known)
             labels, points = None, None
@@ -279,9 +291,13 @@ class _Walk:
         return _Step(frame, entry, confidence, result)
 
     def _propagate(self, frame: int, image: UInt8Array, memory: Memory) -> tuple[Entry, Tensor, Tensor | None]:
-        """One affinity over all references, then every channel along it (eqs 1-3)."""
+        """One affinity over all references, then every channel along it (eqs 1-3).
+
+        Anchors ahead vote as well, but only on what the labels behind know of: in this direction nothing else is here.
+        """
         references = memory.references(frame)
-        if not references:  # the sweep starts on an incomplete anchor: what it lacks is unknown
+        behind = torch.tensor([(frame - reference) * memory.step > 0 for reference in references])
+        if not behind.any():  # the sweep starts on an incomplete anchor: what it lacks is unknown
             nothing = torch.zeros(self._channels.count, *self._channels.grid, device=self._store.device)
             entry = Entry(nothing, torch.zeros(self._channels.count, dtype=torch.bool))
             return entry, torch.ones(self._channels.grid), None
@@ -293,7 +309,8 @@ class _Walk:
             carried = _carry(affinity, values, known)
             confidence = (1 - affinity.entropy()).cpu()
             disagreement = self._disagreement(affinity, query, keys, values, carried) if self._options.cycle else None
-        return Entry(carried, known.any(dim=0)), confidence, disagreement
+        told = known[behind].any(dim=0)
+        return Entry(carried * told[:, None, None].to(carried.device), told), confidence, disagreement
 
     def _disagreement(self, affinity: Affinity, query: Tensor, keys: Tensor, values: Tensor, carried: Tensor) -> Tensor:
         """Send the new labels back to every reference and see, along the votes, how much comes back changed."""

@@ -129,3 +129,10 @@ def ids_of(**boxes: tuple[int, int, int, int]) -> np.ndarray:
     for name, (left, top, right, bottom) in boxes.items():
         ids[top:bottom, left:right] = int(name[1:])
     return ids
+
+
+def colour(canvas: Canvas, x: float, y: float) -> tuple[int, int, int]:
+    """What is seen at a point of the image."""
+    place = canvas.to_window(x, y).toPoint()
+    seen = canvas.grab().toImage().pixelColor(place)
+    return seen.red(), seen.green(), seen.blue()

@@ -11,7 +11,7 @@ from PySide6.QtCore import Qt, QTimer
 
 
 class Heartbeat:
-    """A timer of 5 ms that ticks as long as the event loop does. `longest`: the longest time between two ticks, in s."""
+    """A timer of 5 ms that ticks as long as the event loop does. longest: seconds between two ticks."""
 
     def __init__(self) -> None:
         self.longest = 0.0

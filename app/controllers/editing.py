@@ -10,10 +10,10 @@ from PySide6.QtCore import QObject
 
 from app.controllers.objects import Objects
 from app.controllers.session import Session
+from app.controllers.shell import Shell
 from app.core.changes import Change
 from app.core.keypoints import fitted
 from app.views.canvas.tools import Tool
-from app.views.main_window import MainWindow
 from model.types import KeypointSet, LabelMap
 
 _BRUSH_STEP = 1.25
@@ -26,7 +26,7 @@ class Editing(QObject):
     step_back: takes the last click of a proposal back, and says whether there was one.
     """
 
-    def __init__(self, session: Session, window: MainWindow, objects: Objects) -> None:
+    def __init__(self, session: Session, window: Shell, objects: Objects) -> None:
         super().__init__()
         self._session, self._window, self._objects = session, window, objects
         self.halt: Callable[[], object] = lambda: None
@@ -141,7 +141,7 @@ class Editing(QObject):
             return
         name, change = done
         if len(change.frames) == 1 and self._session.shown not in change.frames:
-            self._session.go_to(*change.frames)  # what happened should be seen
+            self._session.go_to(next(iter(change.frames)))  # what happened should be seen
         self._window.canvas.say(words.format(name))
 
     # Tools

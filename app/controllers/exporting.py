@@ -12,12 +12,12 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QFileDialog
 
 from app.controllers.session import Session
+from app.controllers.shell import Shell
 from app.core.document import Document
 from app.core.settings import Settings
 from app.io.export import EXPORTERS, Done, Labelled, Progress, export, unusable
 from app.io.imports import import_labels
 from app.views.dialogs.export import Choice, ExportDialog
-from app.views.main_window import MainWindow
 from model.video import open_video
 
 
@@ -32,7 +32,7 @@ class Exporting(QObject):
     _failed = Signal(str)
     _ended = Signal()
 
-    def __init__(self, session: Session, window: MainWindow, settings: Settings) -> None:
+    def __init__(self, session: Session, window: Shell, settings: Settings) -> None:
         super().__init__()
         self._session, self._window, self._settings = session, window, settings
         self._thread: threading.Thread | None = None

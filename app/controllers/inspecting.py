@@ -6,15 +6,15 @@ from PySide6.QtCore import QObject
 
 from app.controllers.questions import Questions
 from app.controllers.session import Session
+from app.controllers.shell import Shell
 from app.core.document import Document
 from app.jobs.queries import Vote, Votes
-from app.views.main_window import MainWindow
 
 
 class Inspecting(QObject):
     """Also drops references and takes them back, wherever the user asks for it."""
 
-    def __init__(self, session: Session, window: MainWindow, questions: Questions) -> None:
+    def __init__(self, session: Session, window: Shell, questions: Questions) -> None:
         super().__init__()
         self._session, self._window, self._questions = session, window, questions
         window.canvas.inspect_at.connect(self._inspect)

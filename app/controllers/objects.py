@@ -7,9 +7,9 @@ from collections.abc import Callable
 from PySide6.QtCore import QObject, Signal
 
 from app.controllers.session import Session
+from app.controllers.shell import Shell
 from app.core.changes import Change
 from app.core.objects import ObjectInfo
-from app.views.main_window import MainWindow
 
 
 class Objects(QObject):
@@ -20,7 +20,7 @@ class Objects(QObject):
 
     chosen = Signal()
 
-    def __init__(self, session: Session, window: MainWindow) -> None:
+    def __init__(self, session: Session, window: Shell) -> None:
         super().__init__()
         self._session, self._window = session, window
         self.current: int | None = None

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from PySide6.QtCore import QObject, Signal
 
+from app.controllers.preflight import LONG, reckon
 from app.controllers.session import Session
+from app.controllers.shell import Shell
 from app.core.annotations import FrameLabels
 from app.core.doubt import doubtful
+from app.core.preflight import Preflight
 from app.core.references import Job
+from app.core.settings import Settings
 from app.core.spans import update_requests
 from app.jobs.inference import InferenceThread
 from app.jobs.queries import Engine
 from app.resume import remaining
-from app.views.main_window import MainWindow
+from app.views.dialogs.preflight import PreflightDialog
 from model.types import Anchor, Direction, PropagationRequest
 
 
@@ -32,21 +36,20 @@ class _Run:
 class Propagating(QObject):
     """running(on): a propagation begins or ends.
 
-    settle: called before one begins. check: asked with the requests whether it may; see `app.controllers.preflight`.
+    settle: called before one begins, to take what is proposed.
     """
 
     running = Signal(bool)
 
-    def __init__(self, session: Session, window: MainWindow, inference: InferenceThread) -> None:
+    def __init__(self, session: Session, window: Shell, inference: InferenceThread, settings: Settings) -> None:
         super().__init__()
-        self._session, self._window, self._inference = session, window, inference
+        self._session, self._window, self._inference, self._settings = session, window, inference, settings
         self._run: _Run | None = None
         self._left: _Run | None = None  # one that was stopped
         self._number = 0
         self._weights = ""
-        self.rate: float | None = None  # steps per second, as measured last
+        self._rate: float | None = None  # steps per second, as measured last
         self.settle: Callable[[], object] = lambda: None
-        self.check: Callable[[Sequence[PropagationRequest]], bool] = lambda requests: True
         session.closing.connect(self.halt)
         session.closed.connect(self._forget)
         inference.ready.connect(self._know)
@@ -63,6 +66,7 @@ class Propagating(QObject):
             window.actions[name].triggered.connect(lambda _=False, way=direction: self.start(way))
         window.actions["propagate.update"].triggered.connect(lambda: self.update())
         window.actions["propagate.stop"].triggered.connect(lambda: self.stop())
+        window.actions["propagate.preflight"].triggered.connect(lambda: self.show_preflight())
 
     @property
     def is_running(self) -> bool:
@@ -127,13 +131,14 @@ class Propagating(QObject):
         document = self._session.document
         return Anchor(frame, document.labels(frame), document.keypoints(frame))
 
-    def _begin(self, name: str, make: Callable[[], tuple[PropagationRequest, ...]]) -> None:
+    def _begin(self, name: str, make: Callable[[], tuple[PropagationRequest, ...]], asked: bool = False) -> None:
+        """asked: the user has seen what it needs."""
         try:
             requests = make()
         except ValueError as error:
             self._window.notify(str(error), "warning")
             return
-        if not requests or not self.check(requests):
+        if not requests or not (asked or self._may(requests)):
             return
         self._number += 1
         job = self._session.document.begin_job(name, requests[0], self._weights)
@@ -143,6 +148,35 @@ class Propagating(QObject):
         self._window.set_status(self.tr("Preparing…"), 0.0)
         self.running.emit(True)
         self._inference.submit(self._number, *requests)
+
+    # Before a long run
+
+    def show_preflight(self) -> None:
+        """What a run forward, or both ways from a frame in the middle, would need; it may begin from there."""
+        document = self._session.document
+        first = document.span[0]
+        way = Direction.FORWARD if all(frame <= first for frame in document.references) else Direction.BOTH
+        try:
+            found = self._reckon((document.request(way),))
+        except ValueError as error:
+            self._window.notify(str(error), "warning")
+            return
+        if PreflightDialog(found, self._window).exec():
+            self._begin(self.tr("Propagate"), lambda: (document.request(way),), asked=True)
+
+    def _may(self, requests: tuple[PropagationRequest, ...]) -> bool:
+        """A run that is long, or hardly fits, is shown first."""
+        found = self._reckon(requests)
+        if not found.tight and (found.seconds is None or found.seconds < LONG):
+            return True
+        return bool(PreflightDialog(found, self._window).exec())
+
+    def _reckon(self, requests: tuple[PropagationRequest, ...]) -> Preflight:
+        project = self._session.project
+        assert project is not None
+        document, kept = project.document, self._settings["cache.features"] << 20
+        count, size = self._session.count, document.media.size
+        return reckon(requests, count, size, document.store, project.folder, kept, self._rate)
 
     # Watch
 
@@ -164,7 +198,7 @@ class Propagating(QObject):
         run = self._run
         if run is None or run.number != number:
             return
-        self.rate = rate
+        self._rate = rate
         first = min(request.start for request in run.requests)
         last = max(self._session.count if request.stop is None else request.stop for request in run.requests) - 1
         words = self.tr("{0}, frames {1} → {2} · {3} frames/s").format(run.job.name, first, last, f"{rate:.1f}")
@@ -207,7 +241,11 @@ class Propagating(QObject):
         if self._is_ours(number):
             self._left = self._end()
             count = len(self._left.frames)
-            words = self.tr("Stopped. %n frames are kept.", "", count) if count != 1 else self.tr("Stopped after 1 frame.")
+            words = (
+                self.tr("Stopped. %n frames are kept.", "", count)
+                if count != 1
+                else self.tr("Stopped. 1 frame is kept.")
+            )
             self._window.notify(words, "info", self.tr("Go on"), self.go_on)
 
     def _fail(self, number: int, why: str) -> None:

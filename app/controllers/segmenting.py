@@ -7,10 +7,10 @@ from PySide6.QtCore import QObject
 from app.controllers.objects import Objects
 from app.controllers.questions import Questions
 from app.controllers.session import Session
+from app.controllers.shell import Shell
 from app.core.raster import Box
 from app.jobs.queries import Click, ClickSegment, Segment
 from app.views.canvas.draft import Draft
-from app.views.main_window import MainWindow
 from model.types import BoolArray
 
 
@@ -20,7 +20,7 @@ class Segmenting(QObject):
     It is taken by Enter, and also when the user simply goes on with something else; only Esc and undo drop it.
     """
 
-    def __init__(self, session: Session, window: MainWindow, objects: Objects, questions: Questions) -> None:
+    def __init__(self, session: Session, window: Shell, objects: Objects, questions: Questions) -> None:
         super().__init__()
         self._session, self._window, self._objects, self._questions = session, window, objects, questions
         self._clicks: tuple[Click, ...] = ()

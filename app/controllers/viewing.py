@@ -10,11 +10,11 @@ from PySide6.QtCore import QObject
 
 from app.controllers.questions import Questions
 from app.controllers.session import Session
+from app.controllers.shell import Shell
 from app.core.changes import Change
 from app.jobs.queries import Clusters, Engine, FeaturePca, Flow, Picture, Query, ValueMap
 from app.views.canvas.tools import Tool
 from app.views.drawing import OverlayStyle
-from app.views.main_window import MainWindow
 from model.types import Frame
 
 _KEPT = 64 << 20  # bytes of pictures that were worked out
@@ -23,7 +23,7 @@ _KEPT = 64 << 20  # bytes of pictures that were worked out
 class Viewing(QObject):
     """Choices of the view panel and the View menu."""
 
-    def __init__(self, session: Session, window: MainWindow, questions: Questions, style: OverlayStyle) -> None:
+    def __init__(self, session: Session, window: Shell, questions: Questions, style: OverlayStyle) -> None:
         super().__init__()
         self._session, self._window, self._questions = session, window, questions
         self._style = style
@@ -57,7 +57,7 @@ class Viewing(QObject):
     def style(self) -> OverlayStyle:
         return self._style
 
-    def offer(self, engine: Engine) -> None:
+    def know(self, engine: Engine) -> None:
         """Only pictures that this encoder can give."""
         for mode, reason in engine.views:
             self._window.set_enabled(f"view.{mode}", not reason, reason)

@@ -92,19 +92,6 @@ class KeyMap:
                 changed[holder.id] = tuple(k for k in KeyMap(changed).keys(holder.id) if k != key)
         return KeyMap({n: k for n, k in changed.items() if k != BY_ID[n].keys})
 
-    def reset(self, name: str) -> KeyMap:
-        """With the table's keys for an action; whoever was given them meanwhile loses them."""
-        return self.bind(name, BY_ID[name].keys, take=True)
-
-    def conflicts(self) -> dict[str, tuple[str, ...]]:
-        """Keys that reach several actions at once, and these."""
-        found: dict[str, list[str]] = {}
-        for action in ACTIONS:
-            for key in self.keys(action.id):
-                if self.holder(key, action.id):
-                    found.setdefault(key, []).append(action.id)
-        return {key: tuple(names) for key, names in found.items()}
-
     def _clash(self) -> tuple[str, str, Action] | None:
         """An action whose keys the user chose, one of these keys, and who has it as well."""
         for name, keys in self.overrides.items():

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 
 from app.demo.scene import FPS, Scene
@@ -25,12 +26,16 @@ class Sample:
         self.points = folder / "points.csv"
         self.truth = folder / "sample_truth"
 
-    def film(self, scene: Scene, frames: int) -> None:
-        """Paint and write everything, in place of an earlier sample."""
+    def film(self, scene: Scene, frames: int, tell: Callable[[int], object] | None = None) -> None:
+        """Paint and write everything, in place of an earlier sample.
+
+        tell: is told how many frames are done; without it, the error stream is.
+        """
         for old in self.truth.glob("*.png"):
             old.unlink()
         points: dict[int, KeypointSet] = {}
-        with VideoWriter(self.video, scene.size, FPS) as video, progress("painting the sample", frames) as show:
+        shown = nullcontext(tell) if tell is not None else progress("painting the sample", frames)
+        with VideoWriter(self.video, scene.size, FPS) as video, shown as show:
             for index, (image, labels, points[index]) in enumerate(_painted(scene, frames)):
                 video.write(image, index / FPS)
                 write_labels(self._mask(index), labels)

@@ -1,7 +1,7 @@
 """The one thread that computes: it owns the encoder and the propagator, and its own view of the video.
 
-It iterates the propagator's generator. Between two frames it looks up: it answers what was asked meanwhile, waits while
-it is told to, and stops if it shall. Everything it says is a queued signal with small immutable data.
+It iterates the propagator's generator. Between two frames it looks up: it answers what was asked meanwhile, and stops
+if it shall. Everything it says is a queued signal with small immutable data.
 """
 
 from __future__ import annotations
@@ -44,11 +44,10 @@ class _Inbox:
     jobs: deque[tuple[int, tuple[PropagationRequest, ...]]] = field(default_factory=deque)
     questions: OrderedDict[type, tuple[int, Query]] = field(default_factory=OrderedDict)
     stopping: set[int] = field(default_factory=set)
-    paused: bool = False
     closed: bool = False
 
     def idle(self) -> bool:
-        return not (self.closed or self.warm or self.switched or self.questions or (self.jobs and not self.paused))
+        return not (self.closed or self.warm or self.switched or self.questions or self.jobs)
 
 
 class InferenceThread(QObject):
@@ -72,10 +71,13 @@ class InferenceThread(QObject):
     answered = Signal(int, object)
     query_failed = Signal(int, str)
 
-    def __init__(self, weights: str | None = None, device: str | None = None, parent: QObject | None = None) -> None:
-        """weights and device as `model.features.load_extractor` takes them; nothing is loaded yet."""
-        super().__init__(parent)
-        self._weights, self._device = weights, device
+    def __init__(self, weights: str | None = None, device: str | None = None, features: int = 1 << 30) -> None:
+        """weights and device as `model.features.load_extractor` takes them; features: bytes of them that are kept.
+
+        Nothing is loaded yet.
+        """
+        super().__init__()
+        self._weights, self._device, self._features = weights, device, features
         self._inbox = _Inbox()
         self._source: VideoSource | None = None
         self._extractor: FeatureExtractor | None = None
@@ -107,7 +109,7 @@ class InferenceThread(QObject):
             inbox = self._inbox
             if inbox.source is not None:
                 inbox.source.close()
-            inbox.source, inbox.switched, inbox.paused = source, True, False
+            inbox.source, inbox.switched = source, True
             inbox.questions.clear()
             inbox.stopping.update(job for job, _ in inbox.jobs)
             inbox.lock.notify()
@@ -122,13 +124,6 @@ class InferenceThread(QObject):
         """End a job after the frame at hand. What it finished stays."""
         with self._inbox.lock:
             self._inbox.stopping.add(job)
-            self._inbox.paused = False
-            self._inbox.lock.notify()
-
-    def pause(self, paused: bool) -> None:
-        """Hold the running job between two frames, or let it go on. Questions are answered all the same."""
-        with self._inbox.lock:
-            self._inbox.paused = paused
             self._inbox.lock.notify()
 
     def ask(self, question: int, query: Query) -> None:
@@ -197,12 +192,13 @@ class InferenceThread(QObject):
             if "OMP_NUM_THREADS" not in os.environ:
                 torch.set_num_threads(max(1, _cores() - 1))  # the window needs one
             from app.jobs.answers import available
+            from model.device import describe
             from model.features import load_extractor
 
             extractor = self._extractor = load_extractor(self._weights, self._device)
-            views = available(extractor)
-            engine = Engine(extractor.name, extractor.sha256, extractor.recipe, str(extractor.device), views)
-            self.ready.emit(engine)
+            devices = tuple((device.name, device.title) for device in describe().devices)
+            about = extractor.name, extractor.sha256, extractor.recipe, str(extractor.device)
+            self.ready.emit(Engine(*about, available(extractor), devices))
         return self._extractor
 
     def _tools(self) -> tuple[Propagator, Answers]:
@@ -214,7 +210,7 @@ class InferenceThread(QObject):
             from app.jobs.answers import Answers
             from model.propagator import Propagator
 
-            self._propagator = Propagator(self._source, extractor)
+            self._propagator = Propagator(self._source, extractor, self._features)
             self._answers = Answers(self._source, extractor, self._propagator)
         return self._propagator, self._answers
 
@@ -223,11 +219,10 @@ class InferenceThread(QObject):
         self.answered.emit(number, answers(query))
 
     def _work(self, job: int, requests: tuple[PropagationRequest, ...]) -> None:
-        whole: list[bool] = []
-        if self._guarded(
-            lambda: whole.append(self._propagate(job, requests)), lambda text: self.failed.emit(job, text)
-        ):
-            (self.finished if whole[0] else self.stopped).emit(job)
+        def work() -> None:
+            (self.finished if self._propagate(job, requests) else self.stopped).emit(job)
+
+        self._guarded(work, lambda text: self.failed.emit(job, text))
         with self._inbox.lock:
             self._inbox.stopping.discard(job)
 
@@ -253,25 +248,22 @@ class InferenceThread(QObject):
         return True
 
     def _shall_stop(self, job: int) -> bool:
-        """Answer questions, wait while paused; then, whether the job ends here."""
-        inbox = self._inbox
+        """Answer questions; then, whether the job ends here."""
         while True:
-            with inbox.lock:
-                inbox.lock.wait_for(lambda: self._is_over(job) or inbox.questions or inbox.warm or not inbox.paused)
+            with self._inbox.lock:
                 if self._is_over(job):
                     return True
-                if not (inbox.questions or inbox.warm):
+                if not (self._inbox.questions or self._inbox.warm):
                     return False
             self._look_up()
 
     def _is_over(self, job: int) -> bool:
         return self._inbox.closed or self._inbox.switched or job in self._inbox.stopping
 
-    def _guarded(self, work: Callable[[], object], failed: Callable[[str], None]) -> bool:
+    def _guarded(self, work: Callable[[], object], failed: Callable[[str], None]) -> None:
         """Do it, or tell in words why not: whatever happens, the thread lives on."""
         try:
             work()
-            return True
         except (ValueError, OSError) as error:
             failed(str(error))
         except Exception as error:
@@ -281,7 +273,6 @@ class InferenceThread(QObject):
             else:
                 sys.excepthook(type(error), error, error.__traceback__)
                 failed(_tr("An error of the program: {0}").format(f"{type(error).__name__}: {error}"))
-        return False
 
     def _free(self) -> None:
         """Forget all features, and give what the graphics card held back."""

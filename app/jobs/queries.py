@@ -109,10 +109,15 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """What has been loaded. views: for each kind of picture that can be asked for, "" or why it cannot be shown."""
+    """What has been loaded.
+
+    views: for each kind of picture that can be asked for, "" or why it cannot be shown.
+    devices: name and title of those that there are.
+    """
 
     name: str
     sha256: str
     recipe: str
     device: str
     views: tuple[tuple[str, str], ...]
+    devices: tuple[tuple[str, str], ...] = ()

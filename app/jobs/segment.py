@@ -68,17 +68,18 @@ class Segmenter:
         neighbour: UInt8Array | None = None,
         options: SegmentOptions | None = None,
     ) -> None:
-        """image: uint8 [H, W, 3]; features: [C, h, w] on cells; neighbour: the frame after or before, if there is one."""
+        """image: uint8 [H, W, 3]; features: [C, h, w] on cells; neighbour: the frame after or before, if there is."""
         self._image, self._options = image, options or SegmentOptions()
         _, height, width = features.shape
         self._size = height, width
         centred = np.moveaxis(features - features.mean(axis=(1, 2), keepdims=True), 0, -1)
         self._features = centred / np.maximum(np.linalg.norm(centred, axis=-1, keepdims=True), 1e-6)
         lab = cv2.cvtColor(image.astype(np.float32) / np.float32(255), cv2.COLOR_RGB2Lab)
-        self._colours = cv2.blur(lab, (5, 5))[::STRIDE, ::STRIDE]
+        self._colours = np.asarray(cv2.blur(lab, (5, 5)), np.float32)[::STRIDE, ::STRIDE]
         self._motion = np.zeros((height, width, 2), np.float32)
         if neighbour is not None:
-            self._motion = cv2.resize(own_motion(dis(neighbour, image)), (width, height), interpolation=cv2.INTER_AREA)
+            motion = cv2.resize(own_motion(dis(neighbour, image)), (width, height), interpolation=cv2.INTER_AREA)
+            self._motion = np.asarray(motion, np.float32)
         self._speed = np.linalg.norm(self._motion, axis=-1)
         self._noise = max(_STILL, 1.5 * float(np.median(self._speed)))
         self._rows, self._columns = np.mgrid[:height, :width].astype(np.float32)
@@ -159,15 +160,18 @@ class Segmenter:
         cells = guess[
             rows.start // STRIDE : -(-rows.stop // STRIDE), columns.start // STRIDE : -(-columns.stop // STRIDE)
         ]
-        hints = cv2.resize(cells, size)
+        hints = np.asarray(cv2.resize(cells, size), np.float32)
         marks = _marks(hints)
         for click in clicks:
             place = round((click.x - columns.start) * scale), round((click.y - rows.start) * scale)
             cv2.circle(marks, place, 3, cv2.GC_FGD if click.positive else cv2.GC_BGD, -1)
         o = self._options
-        seen = _shown(cv2.resize(part, size, interpolation=cv2.INTER_AREA), hints, o.guidance[later])
+        small = np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_AREA), np.uint8)
+        seen = _shown(small, hints, o.guidance[later])
         cv2.setRNGSeed(0)  # it starts from random clusters
-        cv2.grabCut(seen, marks, None, np.zeros((1, 65)), np.zeros((1, 65)), o.rounds[later], cv2.GC_INIT_WITH_MASK)
+        nowhere = (0, 0, 1, 1)  # no box: the marks say where
+        models = np.zeros((1, 65)), np.zeros((1, 65))
+        cv2.grabCut(seen, marks, nowhere, *models, o.rounds[later], cv2.GC_INIT_WITH_MASK)
         found = np.isin(marks, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.float32)
         mask = np.zeros(self._image.shape[:2], np.bool_)
         mask[rows, columns] = cv2.resize(found, part.shape[1::-1]) > 0.5

@@ -20,6 +20,7 @@ from app.views.transport import Transport
 from app.views.widgets import row
 
 DOCK_WIDTH = 34 * UNIT
+BELOW = 0.29  # of the height, at first: the picture matters more than the timeline
 LAYOUT = 1  # of docks; a layout of another number is not restored
 
 
@@ -76,11 +77,12 @@ class EditorPage(QWidget):
         return stage
 
     def showEvent(self, event: QShowEvent) -> None:
-        """The first time: what the timeline likes to have, as long as all tools can be seen."""
+        """The first time: what the timeline likes to have, as long as picture and tools have their room."""
         super().showEvent(event)
         if not self._arranged:
             self._arranged = True
-            below = min(self._below.sizeHint().height(), self.height() - self._tools.room() - UNIT)
+            most = min(round(BELOW * self.height()), self.height() - self._tools.room() - UNIT)
+            below = min(self._below.sizeHint().height(), most)
             self._split.setSizes([self.height() - below, below])
 
     def save(self, settings: QSettings) -> None:

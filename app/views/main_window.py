@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from PySide6.QtCore import QByteArray, QEvent, QSettings, QSize, Qt, QUrl, Signal
+from PySide6.QtCore import QByteArray, QCoreApplication, QEvent, QSettings, QSize, Qt, QUrl, Signal
 from PySide6.QtGui import (
     QAction,
     QCloseEvent,
@@ -18,6 +18,7 @@ from PySide6.QtGui import (
     QDragLeaveEvent,
     QDropEvent,
     QImage,
+    QKeyEvent,
     QPainter,
     QPaintEvent,
     QPen,
@@ -91,6 +92,7 @@ class MainWindow(QMainWindow):
         self.actions["file.quit"].triggered.connect(lambda: self.close())
         self.actions["help.keys"].triggered.connect(lambda: self.show_keys())
         self.actions["go.frame"].triggered.connect(lambda: self.transport.ask_frame())
+        self.actions["edit.cancel"].triggered.connect(lambda: self._cancel())
         self.actions["view.full_screen"].toggled.connect(self._set_full_screen)
         self.set_enabled("propagate.stop", False, self.tr("Nothing is being propagated"))
         self.set_recent(())
@@ -167,12 +169,13 @@ class MainWindow(QMainWindow):
             self._keys.set_keymap(keymap)
 
     def set_history(self, undo: str | None, redo: str | None) -> None:
-        """What would be undone and redone, if anything."""
+        """What would be undone and redone, if anything: names of changes, in English."""
         for name, words, what, reason in (
             ("edit.undo", self.tr("Undo"), undo, self.tr("There is nothing to undo")),
             ("edit.redo", self.tr("Redo"), redo, self.tr("There is nothing to redo")),
         ):
-            self._set.set_text(name, f"{words} {self.tr('“{0}”').format(what)}" if what else words, words)
+            named = self.tr("{0} “{1}”").format(words, QCoreApplication.translate("Changes", what)) if what else words
+            self._set.set_text(name, named, words)
             self.set_enabled(name, what is not None, reason)
 
     def set_stale(self, frames: int) -> None:
@@ -201,6 +204,11 @@ class MainWindow(QMainWindow):
         state = self.windowState()
         full = Qt.WindowState.WindowFullScreen
         self.setWindowState(state | full if on else state & ~full)
+
+    def _cancel(self) -> None:
+        """Whatever has the focus: Escape is for the canvas, which knows what was begun there."""
+        self.canvas.setFocus()
+        self.canvas.keyPressEvent(QKeyEvent(QEvent.Type.KeyPress, Qt.Key.Key_Escape, Qt.KeyboardModifier.NoModifier))
 
     def _restore(self) -> None:
         geometry = self._settings.value("window/geometry")

@@ -58,6 +58,7 @@ class StatusLine(QWidget):
         for name in self._gauges.keys() - gauges.keys():
             gauge = self._gauges.pop(name)
             self._side.removeWidget(gauge)
+            gauge.hide()
             gauge.deleteLater()
         for name, value in gauges.items():
             if name not in self._gauges:

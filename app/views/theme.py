@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from string import Template
 
-from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtCore import QObject, Qt
 from PySide6.QtGui import QColor, QFont, QPalette
 from PySide6.QtWidgets import QApplication, QWidget
 
@@ -102,8 +102,6 @@ def colours() -> Colours:
 class Theme(QObject):
     """Keeps an application in the system's colours, or in those that the user prefers. One for each application."""
 
-    changed = Signal()
-
     def __init__(self, app: QApplication) -> None:
         super().__init__(app)
         self._app, self._choice = app, "system"
@@ -129,7 +127,6 @@ class Theme(QObject):
         _in_use = LIGHT if scheme is Qt.ColorScheme.Light else DARK
         self._app.setPalette(palette(_in_use))
         self._app.setStyleSheet(style_sheet(_in_use))
-        self.changed.emit()
 
 
 def palette(c: Colours) -> QPalette:

@@ -37,7 +37,7 @@ from app.views.widgets import Glyph, push_button, row
 
 Index = QModelIndex | QPersistentModelIndex
 WIDTH, ACROSS = 108 * UNIT, 4
-CARD, PICTURE = QSize((WIDTH + UNIT) // ACROSS - 1, 22 * UNIT), 15 * UNIT + 4
+CARD, PICTURE = QSize((WIDTH - 2 * UNIT) // ACROSS, 22 * UNIT), 15 * UNIT + 4  # the list keeps room for a scroll bar
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -194,7 +194,7 @@ class WelcomePage(QWidget):
         inside.addSpacing(2 * UNIT)
         for part in (self._heading, self._none):
             inside.addWidget(part)
-        inside.addLayout(row(self._cards, margins=(0, 0, -UNIT, 0)), 1)  # the gap after the last card is not seen
+        inside.addWidget(self._cards, 1)
         inside.addStretch()
         layout = row(None, column, None, margins=(3 * UNIT, 5 * UNIT, 3 * UNIT, UNIT))
         layout.setStretch(1, 1000)

@@ -41,7 +41,7 @@ def sampled_logits(logits: Tensor, windows: WindowPair, window: str = "square") 
     radii = (windows.near, windows.far) if windows.delta > 0 else (windows.first,) * 2
     near, far = ((reach > r.flatten(1)[..., None] ** 2)[:, :, None] for r in radii)  # batch, query, reference, cell
     share = windows.far_share.flatten(1)[..., None, None]
-    logits = logits.unflatten(2, (-1, cells))
+    logits = logits.view(len(logits), cells, -1, cells)
     if windows.combine == "logits":
         weighted = logits * torch.where(near, share, 1).to(logits.dtype)
         return weighted.masked_fill(far, -torch.inf).flatten(2)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
 from model.affinity.select import GROUP, group_levels, largest, largest_of_many
-from model.affinity.votes import Affinity
+from model.affinity.votes import Affinity, mixture
 from model.affinity.window import TILE, Radius, Tiling, WindowPair, tiling
 from model.device import bf16_is_fast
 
@@ -42,58 +43,83 @@ def windowed_affinity(
     """
     count, channels, height, width = references.shape
     assert query.shape == (channels, height, width) and query.device == references.device
-    device = query.device
+    if isinstance(radius, WindowPair) and (radius.delta == 0 or radius.combine == "mixture"):
+
+        def within(reach: Tensor) -> Affinity:
+            return windowed_affinity(
+                query, references, radius=reach, top_k=top_k, temperature=temperature, window=window, dtype=dtype
+            )
+
+        if radius.delta == 0:
+            return within(radius.first)
+        return mixture(within(radius.near), within(radius.far), radius.far_share.flatten())
+
     cells = height * width
     k = min(top_k, count * cells)
-    dtype = dtype or (torch.bfloat16 if bf16_is_fast(device) else torch.float32)
-    pair = radius if isinstance(radius, WindowPair) else None
-    if pair is not None and pair.delta == 0:
-        pair, radius = None, pair.first
-    rings = [pair.near.int() ** 2, pair.far.int() ** 2] if pair else [_squared_radii(radius, count, device)]
-    tiles = tiling(height, width, math.isqrt(int(rings[-1].max())), window, device)
-
+    dtype = dtype or (torch.bfloat16 if bf16_is_fast(query.device) else torch.float32)
     keys = references.permute(0, 2, 3, 1).reshape(count, cells, channels)
     queries = query.permute(1, 2, 0).reshape(cells, channels)
-    index, products = _search(queries, keys, tiles, rings, min(k + SPARE, count * cells), dtype)
-    if pair is None:
-        best, weight = _votes(products, k, temperature)
-    else:
-        share = pair.far_share.flatten()[tiles.queries.flatten(), None]
-        if pair.combine == "mixture":
-            best, weight = _mixture(products, share, k, temperature)
-        else:
-            if zero is not None:
-                products -= zero.flatten()[tiles.queries.flatten(), None]
-            products.chunk(2, dim=1)[1].mul_(share)
-            best, weight = _votes(products, k, temperature)
+    limits = _limits(radius, count, zero, query.device)
+    widest = limits.far if isinstance(limits, _Rings) else limits
+    tiles = tiling(height, width, math.isqrt(int(widest.max())), window, query.device)
+
+    index, logits = _search(queries, keys, tiles, limits, min(k + SPARE, count * cells), dtype)
+    best = largest(logits, k)
+    weight = logits.gather(1, best).div_(temperature).softmax(1)
     return Affinity(weight[tiles.places], index.gather(1, best)[tiles.places], (height, width), count)
 
 
-def _votes(products: Tensor, k: int, temperature: float) -> tuple[Tensor, Tensor]:
-    """The columns of the k largest products of each row, and the softmax over these."""
-    best = largest(products, k)
-    return best, products.gather(1, best).div_(temperature).softmax(1)
+class _Rings(NamedTuple):
+    """What counts for each of some query cells: a product in full up to `near`, share * (product - zero) + zero beyond.
+
+    near, far: int32 r²; nothing is seen beyond far. share, zero: float32. All [h*w], or what was selected of it.
+    """
+
+    near: Tensor
+    far: Tensor
+    share: Tensor
+    zero: Tensor
+
+    def select(self, cells: Tensor) -> _Rings:
+        """Of cells [n, Q]: all [n, Q, 1]."""
+        return _Rings(*(each[cells][..., None] for each in self))
+
+    def bend(self, products: Tensor, reach: Tensor, common: Tensor, hidden: float) -> None:
+        """Turn products [n, Q, R, K] less a common part [n, Q, 1] into what counts less the same, in place."""
+        inner = reach <= self.near
+        scale = torch.where(inner, 1.0, self.share).to(products.dtype)
+        shift = torch.where(inner, 0.0, (1 - self.share) * (self.zero - common))
+        shift = torch.where(reach <= self.far, shift, hidden).to(products.dtype)
+        torch.addcmul(shift[:, :, None], products, scale[:, :, None], out=products)
+
+    def weigh(self, products: Tensor, reach: Tensor) -> Tensor:
+        """The same of products [n, Q, any] in full, for the r² [n, Q, any] at which each is seen."""
+        return torch.where(reach <= self.near, products, torch.lerp(self.zero, products, self.share))
 
 
-def _mixture(products: Tensor, share: Tensor, k: int, temperature: float) -> tuple[Tensor, Tensor]:
-    """The same for the mean of two softmaxes, one over the near half of the columns and one, by its share, over all."""
-    near, near_weight = _votes(products.chunk(2, dim=1)[0], k, temperature)
-    far, far_weight = _votes(products, k, temperature)
-    mean = torch.zeros_like(products).scatter_(1, near, near_weight * (1 - share))
-    mean.scatter_add_(1, far, far_weight * share)
-    best = largest(mean, k)
-    weight = mean.gather(1, best)
-    return best, weight / weight.sum(1, keepdim=True)
+def _limits(radius: Radius | WindowPair, count: int, zero: Tensor | None, device: torch.device) -> Tensor | _Rings:
+    """r² for each reference, int32 [R], or the rings around each query cell."""
+    if isinstance(radius, WindowPair):
+        share = radius.far_share.flatten()
+        zero = torch.zeros_like(share) if zero is None else zero.float().flatten()
+        return _Rings(radius.near.flatten().int() ** 2, radius.far.flatten().int() ** 2, share, zero)
+    if isinstance(radius, int):
+        radius = [radius] * count
+    if not isinstance(radius, Tensor):
+        assert len(radius) == count, f"{len(radius)} radii for {count} references"
+        radius = torch.tensor(radius)
+    assert radius.min() >= 0, "a window radius is 0 or more"
+    square = radius.to(device).int().flatten() ** 2
+    if radius.ndim == 1:
+        return square
+    whole = torch.ones_like(square, dtype=torch.float32)
+    return _Rings(square, square, whole, torch.zeros_like(whole))
 
 
 def _search(
-    queries: Tensor, keys: Tensor, tiles: Tiling, rings: list[Tensor], candidates: int, dtype: torch.dtype
+    queries: Tensor, keys: Tensor, tiles: Tiling, limits: Tensor | _Rings, candidates: int, dtype: torch.dtype
 ) -> tuple[Tensor, Tensor]:
-    """The best candidates of every query: indices into R*h*w cells and fp32 dot products, both [N*Q, n].
-
-    rings: r² per reference [R], or per query cell [h, w]. Several follow from the inner to the outer one, and each has
-    its own candidates, side by side: within a ring all cells weigh the same, so the search finds them by product alone.
-    """
+    """The best candidates of every query: indices into R*h*w cells and what counts in fp32, both [N*Q, candidates]."""
     count, cells, channels = keys.shape
     reached = tiles.keys.shape[1]
     hidden = torch.finfo(dtype).min / 4  # two may add up; infinities would not survive packing
@@ -103,62 +129,54 @@ def _search(
 
     # One more channel, 1 in every query, hides the cell that stands for everything outside the grid. Taking one
     # vector off all keys leaves each query's ranking as it is, and what features share would cost bf16 its digits.
+    common = keys[:, ::16].mean((0, 1))
     query_table = pad(queries.to(dtype), (0, 1), value=1.0)
     key_table = torch.zeros(count, cells + 1, channels + 1, dtype=dtype, device=keys.device)
-    torch.sub(keys, keys[:, ::16].mean((0, 1)), out=key_table[:, :cells, :channels])
+    torch.sub(keys, common, out=key_table[:, :cells, :channels])
     key_table[:, cells, channels] = hidden
     key_table, key_rows = key_table.flatten(0, 1), keys.flatten(0, 1)
     first = torch.arange(count, dtype=torch.int32, device=keys.device)[:, None] * (cells + 1)
 
-    step = min(_tiles_at_once(columns, dtype, keys.device), len(tiles.keys))
-    buffers = torch.empty(min(2, len(rings)), step, TILE**2, columns, dtype=dtype, device=keys.device)
-    buffers[-1, :, :, count * reached :] = hidden
-    per_cell = rings[0].ndim == 2
-    biases = [] if per_cell else _biases(tiles.reach, [rings[0][None, None]], hidden, dtype)
+    step = _tiles_at_once(columns, dtype, keys.device)
+    buffer = torch.empty(min(step, len(tiles.keys)), TILE**2, columns, dtype=dtype, device=keys.device)
+    if isinstance(limits, _Rings):
+        shared = queries.float() @ common.float()
+    else:
+        bias = _bias(tiles.reach, limits, columns, hidden, dtype)
     found, products = [], []
     for start in range(0, len(tiles.keys), step):
         chosen, offsets = tiles.queries[start : start + step], tiles.keys[start : start + step]
         n = len(chosen)
-        if per_cell:
-            biases = _biases(tiles.reach, [ring.flatten()[chosen][..., None] for ring in rings], hidden, dtype)
         places = (offsets[:, None] + first).flatten(1)
         places = pad(places, (0, columns - places.shape[1]), value=cells)
         q = query_table.index_select(0, chosen.flatten()).view(n, TILE**2, -1)
         k = key_table.index_select(0, places.flatten()).view(n, columns, -1)
-        torch.bmm(q, k.transpose(1, 2), out=buffers[0, :n])
-        rough, masked = (b[:n, :, : count * reached].unflatten(2, (count, reached)) for b in (buffers[0], buffers[-1]))
-        picked, seen = [], []
-        for bias in biases:
-            torch.add(rough, bias, out=masked)
-            picked.append(largest_of_many(buffers[-1, :n], candidates, levels))
-            seen.append(buffers[-1, :n].gather(-1, picked[-1]) > hidden / 2)
-        best = torch.cat(picked, -1)
+        if isinstance(limits, _Rings):
+            rings = limits.select(chosen)
+            rough = torch.bmm(q, k.transpose(1, 2), out=buffer[:n])
+            table = rough[..., : count * reached].view(n, TILE**2, count, reached)
+            rings.bend(table, tiles.reach, shared[chosen][..., None], hidden)
+        else:
+            rough = torch.baddbmm(bias.expand(n, -1, -1), q, k.transpose(1, 2), out=buffer[:n])
 
-        index = places.gather(1, best.flatten(1)).view(n * TILE**2, -1).long()
+        best = largest_of_many(rough, candidates, levels)
+        index = places.gather(1, best.flatten(1)).view(-1, candidates).long()
+        seen = (rough.gather(-1, best).flatten(0, 1) > hidden / 2) & (index % (cells + 1) != cells)
         index = (index - index // (cells + 1)).clamp_(max=count * cells - 1)
-        exact = key_rows.index_select(0, index.flatten()).view(*index.shape, channels).float()
+        exact = key_rows.index_select(0, index.flatten()).view(-1, candidates, channels).float()
         exact = exact.mul_(queries.index_select(0, chosen.flatten()).float()[:, None]).sum(-1)
+        if isinstance(limits, _Rings):
+            reach = tiles.reach.expand(n, -1, -1).gather(2, best % reached)
+            exact = rings.weigh(exact.view(best.shape), reach).flatten(0, 1)
         found.append(index)
-        products.append(exact.masked_fill_(~torch.cat(seen, -1).flatten(0, 1), torch.finfo(torch.float32).min))
+        products.append(exact.masked_fill_(~seen, torch.finfo(torch.float32).min))
     return torch.cat(found), torch.cat(products)
 
 
-def _squared_radii(radius: Radius, count: int, device: torch.device) -> Tensor:
-    """r² per reference [R] or per query cell [h, w]."""
-    if isinstance(radius, int):
-        radius = [radius] * count
-    if not isinstance(radius, Tensor):
-        assert len(radius) == count, f"{len(radius)} radii for {count} references"
-        radius = torch.tensor(radius)
-    assert radius.min() >= 0, "a window radius is 0 or more"
-    return radius.to(device).int() ** 2
-
-
-def _biases(reach: Tensor, limits: list[Tensor], hidden: float, dtype: torch.dtype) -> list[Tensor]:
-    """For each ring, what hides the cells outside it: [1 or n, Q, 1 or R, K], for limits r² that broadcast to this."""
-    outside = [reach[:, None] > limit[..., None] for limit in limits]
-    inside = [torch.zeros_like(outside[0]), *(~o for o in outside[:-1])]
-    return [torch.where(o | i, hidden, 0.0).to(dtype) for o, i in zip(outside, inside, strict=True)]
+def _bias(reach: Tensor, limits: Tensor, columns: int, hidden: float, dtype: torch.dtype) -> Tensor:
+    """What hides the cells outside each reference's window: [1, Q, columns], for limits r² [R]."""
+    bias = torch.where(reach[:, None] <= limits[:, None], 0.0, hidden).to(dtype).flatten(1)[None]
+    return pad(bias, (0, columns - bias.shape[2]))
 
 
 def _tiles_at_once(columns: int, dtype: torch.dtype, device: torch.device) -> int:

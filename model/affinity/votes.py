@@ -61,3 +61,16 @@ class Affinity:
                 reference, place = divmod(cell, height * width)
                 votes.append(Vote(reference, place // width, place % width, weight))
         return votes
+
+
+def mixture(one: Affinity, other: Affinity, share: Tensor) -> Affinity:
+    """The mean of two affinities to the same references, `other` by its share [h*w]: its k heaviest votes, rescaled."""
+    ours, theirs = one.weight * (1 - share[:, None]), other.weight * share[:, None]
+    both = (one.index[:, :, None] == other.index[:, None]) & (
+        one.weight[:, :, None] > 0
+    )  # weightless ones only fill up
+    ours = ours + (both * theirs[:, None]).sum(2)
+    weight = torch.cat([ours, theirs * ~both.any(1)], dim=1)
+    weight, best = weight.topk(one.weight.shape[1], dim=1)
+    index = torch.cat([one.index, other.index], dim=1).gather(1, best)
+    return Affinity(weight / weight.sum(1, keepdim=True), index, one.grid, one.references)

@@ -136,9 +136,7 @@ class PairDataset(Dataset[Sample]):
         views, to_source, source, motion = self._photo_views(rng) if photo else self._video_views(rng)
         stacked = torch.from_numpy(np.stack(views)).permute(0, 3, 1, 2).contiguous()
         moved = torch.from_numpy(np.stack(motion)).half() if motion else torch.zeros(0, dtype=torch.float16)
-        return Sample(
-            stacked, torch.from_numpy(np.stack(to_source)), torch.tensor(photo), torch.tensor(source), moved
-        )
+        return Sample(stacked, torch.from_numpy(np.stack(to_source)), torch.tensor(photo), torch.tensor(source), moved)
 
     def _video_views(self, rng: np.random.Generator) -> _Drawn:
         number = int(rng.choice(len(self._odds), p=self._odds))
@@ -209,7 +207,7 @@ def warp(image: UInt8Array, view: FloatArray, size: int) -> UInt8Array:
 
 
 def warp_motion(motion: FloatArray, view: FloatArray, size: int) -> FloatArray:
-    """The motion of a picture, float32 [2, H, W], as the view shows it: [2, size, size], turned and mirrored with it."""
+    """The motion of a picture, float32 [2, H, W], as the view shows it, turned and mirrored: [2, size, size]."""
     zoom = float(np.sqrt(abs(np.linalg.det(view[:, :2]))))
     channels_last = np.ascontiguousarray(motion.transpose(1, 2, 0))
     if zoom > 1.3:

@@ -133,6 +133,28 @@ def test_two_iterators_and_random_access_at_once(source: VideoSource, images: li
                 assert np.array_equal(frame.image, images[index])
 
 
+def test_another_handle_gives_the_same_frames_and_is_closed_by_itself(
+    source: VideoSource, images: list[UInt8Array]
+) -> None:
+    kept = source.cache.frames()
+    with source.handle(2 * FRAME_BYTES) as handle:
+        for index in (len(images) - 1, 0, len(images) // 2):
+            assert np.array_equal(handle[index].image, images[index])
+        assert source.cache.frames() == kept
+        assert set(handle.cache.frames()) >= {len(images) // 2}
+    assert np.array_equal(source[0].image, images[0])
+
+
+def test_decoding_begins_at_the_entry_of_a_frame(source: VideoSource, images: list[UInt8Array]) -> None:
+    for index in range(len(images)):
+        entry = source.entry(index)
+        assert 0 <= entry <= index
+        assert source.entry(entry) == entry  # so that the way to it is as short as can be
+    for index in range(len(images) - 1, -1, -5):
+        assert np.array_equal(source[source.entry(index)].image, images[source.entry(index)])
+        assert np.array_equal(source[index].image, images[index])
+
+
 def test_no_frame_lies_outside(source: VideoSource) -> None:
     n = len(source)
     for index in (-1, n, 10**9):
@@ -157,6 +179,16 @@ def _decoding_threads() -> int:
 
 
 # --- what every source takes from its base ---------------------------------------------------------------------------
+
+
+def test_looking_into_the_cache_waits_for_no_decoder() -> None:
+    video = MemoryVideo([np.zeros((2, 2, 3), np.uint8)] * 4)
+    image = video[2].image
+    with video._lock:  # held while a frame is decoded
+        assert video.cache.get(2) is image
+        assert 2 in video.cache
+        assert 3 not in video.cache
+        assert video.cache.frames() == [2]
 
 
 def test_the_cache_keeps_the_latest_frames_within_its_bytes(clips: dict[str, Clip]) -> None:

@@ -288,7 +288,7 @@ def test_every_option_of_a_propagation_can_be_set(propagate, tmp_path: Path) -> 
     more = (
         "--size 32 --radius 5 --window square --top-k 3 --temperature 0.1 --colour 0.5 --edges bilinear --references 2"
     )
-    more += " --long-term 2 --short-term 1,2 --hard --cycle --no-overlay --stop 3"
+    more += " --sampler contract --long-term 2 --short-term 1,2 --hard --cycle --no-overlay --stop 3"
     assert propagate(*more.split())[0] == 0
     default = json.loads(json.dumps(asdict(PropagationOptions())))
     assert [name for name, value in report(tmp_path / "out")["options"].items() if value == default[name]] == []

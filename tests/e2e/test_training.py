@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -23,7 +22,6 @@ from model.training.checkpoint import load_file, save_file
 from model.training.trainer import dropped_channel, sample_numbers, train
 from tests.corpora import TINY, moving_texture, options, register, write_clip, write_corpus
 from tests.runs import ENVIRONMENT, ROOT, curve, in_two_processes, metrics, same_weights, stop_at
-
 
 KILLED = """
 import os, signal, sys

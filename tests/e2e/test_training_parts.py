@@ -15,11 +15,10 @@ from model.bank import BankOptions
 from model.colour import rgb_to_lab
 from model.compactness import CompactnessOptions
 from model.encoder import Encoder, EncoderConfig
-from model.features import EncoderFeatures, load_extractor
+from model.features import FeatureExtractor, load_extractor
 from model.flow import FlowOptions
 from model.losses import drop_colour, pair_losses
 from model.motion import ValueOptions
-from model.positions import PositionOptions
 from model.propagator import Propagator
 from model.recipes import RECIPES, Recipe
 from model.recipes.data import flatten
@@ -27,11 +26,11 @@ from model.sampler import SamplerOptions
 from model.training.checkpoint import load_file
 from model.training.dataset import PairDataset, load_corpus
 from model.training.trainer import dropped_channel, train
-from model.types import Anchor, LabelMap, PropagationOptions, PropagationRequest
+from model.types import Anchor, LabelMap, PropagationOptions, PropagationRequest, UInt8Array
 from model.weight_map import WeightMapOptions
 from tests.corpora import TINY, TINY_DENSE, TINY_MER, options, register, write_clip, write_corpus
 from tests.runs import curve, in_two_processes, metrics, same_weights, stop_at
-from tests.videos import MemoryVideo, moving_squares
+from tests.videos import MemoryVideo, texture
 
 
 @pytest.fixture(autouse=True)
@@ -114,17 +113,19 @@ def test_a_resumed_run_ends_like_an_undisturbed_one(corpus: Path, straight: Path
 
 @pytest.mark.slow
 @pytest.mark.skipif(not torch.distributed.is_gloo_available(), reason="this torch has no gloo")
-def test_two_processes_learn_what_one_does(corpus: Path, straight: Path, tmp_path: Path) -> None:
-    run = in_two_processes(corpus, tmp_path / "two", "tiny-mer")
-    single, double = metrics(straight), metrics(run)
-    assert [line.keys() for line in double] == [line.keys() for line in single]
-    for one, two in zip(single, double, strict=True):
-        for term in ("total", "reconstruction", "correspondence", "compactness", "contrast", "gradient"):
-            assert two.get(term, 0) == pytest.approx(one.get(term, 0), rel=1e-3), (term, one["step"])
-    same_weights(straight, run, 1e-3)
-    one, two = (load_file(folder / "checkpoint.pt")["bank"] for folder in (straight, run))
-    assert torch.equal(one["videos"], two["videos"])
-    torch.testing.assert_close(one["vectors"], two["vectors"], atol=1e-3, rtol=1e-2)
+def test_two_processes_learn_what_one_does(corpus: Path, tmp_path: Path) -> None:
+    one = train(options(corpus, tmp_path / "one" / "run", recipe="tiny-steady")).parent
+    two = in_two_processes(corpus, tmp_path / "two", "tiny-steady")
+    terms = ("total", "reconstruction", "correspondence", "compactness", "contrast", "gradient")
+    for single, double in zip(metrics(one), metrics(two), strict=True):
+        assert double.keys() == single.keys()
+        for term in set(terms) & set(single):
+            assert double[term] == pytest.approx(single[term], rel=1e-3), (term, single["step"])
+    assert all(term in single for term in terms)
+    same_weights(one, two, 1e-4)
+    banks = [load_file(run / "checkpoint.pt")["bank"] for run in (one, two)]
+    assert torch.equal(banks[0]["videos"], banks[1]["videos"])
+    torch.testing.assert_close(banks[0]["vectors"], banks[1]["vectors"], atol=1e-4, rtol=1e-3)
 
 
 def test_a_run_with_another_switch_is_another_run(corpus: Path, straight: Path, tmp_path: Path) -> None:
@@ -135,7 +136,7 @@ def test_a_run_with_another_switch_is_another_run(corpus: Path, straight: Path, 
     assert TINY_MER.flow is not None
     for recipe, message in (
         (replace(TINY_MER, flow=replace(TINY_MER.flow, gap=2)), r"with flow\.gap 1, not 2"),
-        (replace(TINY_MER, flow=None), r"with flow\.backend dis, not None|with flow None"),
+        (replace(TINY_MER, flow=None), r"with flow\.backend dis, not None"),
         (replace(TINY_MER, second_phase=0.5), r"with second_phase 0\.4, not 0\.5"),
     ):
         RECIPES["tiny-mer"] = recipe
@@ -148,14 +149,21 @@ OTHER: dict[str, Any] = {
     "flow.backend": "none", "flow.encoding": "wheel", "flow.gap": 2,
     "value.windows": 2, "value.reduce": "mean", "value.clamp": "none", "value.omega": 0.99, "value.drop_key": 0.5,
     "sampler.size": "grow", "sampler.combine": "mixture", "sampler.delta": 0.1, "sampler.clusters": 2,
-    "sampler.threshold": 0.99, "sampler.smallest": 4, "sampler.largest": 3, "sampler.narrow": 0.1,
+    "sampler.threshold": 0.99, "sampler.smallest": 4, "sampler.largest": 1, "sampler.narrow": 0.1,
     "weight.mode": "blend", "weight.rho_max": 1.0,
     "bank.capacity": 24, "bank.per_frame": 1, "bank.temperature": 0.5, "bank.gamma": 0.5,
     "compactness.where": "infer", "compactness.train_above": 0.9,
     "positions.kind": "sinusoidal_2d", "positions.shift": False,
     "crop_late": 48, "late_from": 0.0, "second_phase": 0.5,
 }  # fmt: skip
-LEARNING = replace(TINY_MER, crop_late=None, second_phase=0.0, warmup=1, learning_rate=0.02, batch=6)
+LEARNING = replace(
+    TINY_MER,
+    sampler=SamplerOptions(smallest=1, largest=4, downsample=2),
+    late_from=0.8,
+    second_phase=0.0,
+    warmup=1,
+    learning_rate=0.02,
+)
 
 
 def changed(recipe: Recipe, switch: str, value: Any) -> Recipe:
@@ -164,22 +172,22 @@ def changed(recipe: Recipe, switch: str, value: Any) -> Recipe:
 
 
 @pytest.fixture(scope="module")
-def learned(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[float]]:
-    """The losses of the recipe as it is, with the crop's side at each of the two stages."""
+def learned(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> list[float]:
+    """The losses of the recipe as it is."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(RECIPES, "learning", LEARNING)
         run = train(options(corpus, tmp_path_factory.mktemp("learned") / "run", recipe="learning", steps=5)).parent
-    return {"total": [line["total"] for line in metrics(run)]}
+    return [line["total"] for line in metrics(run)]
 
 
 @pytest.mark.parametrize("switch", OTHER)
 def test_every_switch_reaches_training(
-    corpus: Path, learned: dict[str, list[float]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, switch: str
+    corpus: Path, learned: list[float], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, switch: str
 ) -> None:
     recipe = changed(LEARNING, switch, OTHER[switch])
     monkeypatch.setitem(RECIPES, "learning", recipe)
     run = train(options(corpus, tmp_path / "run", recipe="learning", steps=5)).parent
-    assert [line["total"] for line in metrics(run)] != learned["total"]
+    assert [line["total"] for line in metrics(run)] != learned
     card = dict(flatten(json.loads((run / "card.json").read_text())["recipe"]))
     assert card[switch] == OTHER[switch]
 
@@ -205,7 +213,7 @@ def test_raft_without_weights_is_refused_before_anything_is_written(
     assert not (tmp_path / "run").exists()
 
 
-def mean_j(extractor: EncoderFeatures, images: list[np.ndarray], truth: list[np.ndarray]) -> float:
+def mean_j(extractor: FeatureExtractor, images: list[UInt8Array], truth: list[UInt8Array]) -> float:
     """J of the squares, mean over objects and frames, from features alone."""
     request = PropagationRequest(
         (Anchor(0, LabelMap(truth[0])),),
@@ -237,19 +245,32 @@ QUICK = Recipe(
     weight=WeightMapOptions(),
     bank=BankOptions(capacity=32),
     compactness=CompactnessOptions(),
-    positions=PositionOptions("none"),
 )
+
+
+def noisy_squares() -> tuple[list[UInt8Array], list[UInt8Array]]:
+    """Two squares that cross a ground of the same kind, under noise that changes from frame to frame: 8 frames."""
+    rng = np.random.default_rng(0)
+    ground, squares = texture(0, 64, 96), {7: texture(1, 24, 24), 200: texture(2, 24, 24)}
+    images, truth = [], []
+    for t in range(8):
+        image, ids = ground.copy(), np.zeros((64, 96), np.uint8)
+        for (number, square), (y, x) in zip(squares.items(), ((6, 8 + 3 * t), (34, 64 - 3 * t)), strict=True):
+            image[y : y + 24, x : x + 24], ids[y : y + 24, x : x + 24] = square, number
+        images.append(np.clip(image + rng.normal(0, 30, image.shape), 0, 255).astype(np.uint8))
+        truth.append(ids)
+    return images, truth
 
 
 def test_one_clip_is_learned_and_its_labels_then_travel_better(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(RECIPES, "quick-mer", QUICK)
-    images, truth = moving_squares(frames=8)
+    images, truth = noisy_squares()
     clip = write_clip(tmp_path / "clip.avi", images)
-    shared = {"recipe": "quick-mer", "cache": tmp_path / "cache"}
+    shared: dict[str, Any] = {"recipe": "quick-mer", "cache": tmp_path / "cache"}
     untrained = train(options(clip, tmp_path / "none", steps=1, **shared))
-    trained = train(options(clip, tmp_path / "run", steps=90, **shared))
+    trained = train(options(clip, tmp_path / "run", steps=60, **shared))
     losses = [line["reconstruction"] for line in metrics(trained.parent)]
+    # Its weights turn from moving things to the ground as training goes on, so the ends do not compare.
+    assert sum(losses[20:40]) / 20 < 0.75 * sum(losses[:5]) / 5
     before, after = (mean_j(load_extractor(w, "cpu", "fp32"), images, truth) for w in (untrained, trained))
-    print(sum(losses[:10]), sum(losses[-10:]), before, after)
-    assert sum(losses[-10:]) < 0.8 * sum(losses[:10])
-    assert after > before + 0.05
+    assert after > before + 0.1

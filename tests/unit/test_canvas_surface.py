@@ -155,5 +155,3 @@ def test_a_dense_screen_has_broader_lines() -> None:
         changed = (drawn(made) != plain).any(axis=2)
         lines.append(int(changed[5:16, 30].sum()))
     assert lines == [2, 4]  # line and halo
-
-

@@ -10,11 +10,21 @@ import pytest
 import torch
 from torch import Tensor
 
+from model.flow import FlowOptions, Motion
 from model.recipes import Recipe
 from model.training import cache as cache_module
-from model.training.dataset import Corpus, PairDataset, jitter, load_corpus, nearby_view, random_view, warp
-from model.types import UInt8Array
-from tests.corpora import FPS, TINY, TINY_DENSE, write_clip, write_corpus
+from model.training.dataset import (
+    Corpus,
+    PairDataset,
+    jitter,
+    load_corpus,
+    nearby_view,
+    random_view,
+    warp,
+    warp_motion,
+)
+from model.types import FloatArray, UInt8Array
+from tests.corpora import FPS, TINY, TINY_DENSE, moving_texture, write_clip, write_corpus
 from tests.videos import texture
 
 
@@ -192,6 +202,83 @@ def test_views_of_a_video_are_two_moments_under_one_map(tmp_path: Path) -> None:
         assert not sample.photo and torch.equal(sample.to_source[0], sample.to_source[1])
         first, second = sample.views.float().mean(dim=(1, 2, 3)).tolist()
         assert second - first == pytest.approx(20 * frames, abs=3)
+
+
+def test_samples_tell_which_clip_or_photo_they_are_of(corpus: Corpus) -> None:
+    data = PairDataset(corpus, replace(TINY, photo_share=0.5), 0)
+    seen = [(bool(data[n].photo), int(data[n].source)) for n in range(60)]
+    assert {s for photo, s in seen if not photo} == {0, 1}
+    assert {s for photo, s in seen if photo} == {2, 3, 4, 5}
+
+
+def test_asking_for_motion_changes_nothing_else(corpus: Corpus) -> None:
+    plain, moving = (PairDataset(corpus, TINY_DENSE, 3, motion) for motion in (None, Motion(FlowOptions())))
+    for n in range(6):
+        one, two = plain[n], moving[n]
+        assert all(torch.equal(a, b) for a, b in zip(one[:4], two[:4], strict=True))
+        assert one.motion.shape == (0,) and two.motion.shape == (2, 2, 32, 32) and two.motion.dtype == torch.float16
+        assert bool(two.motion.any()) != bool(two.photo)
+
+
+class Spy(Motion):
+    """Notes which frames it is asked for, and says that all moves down and to the right."""
+
+    def __init__(self, gap: int) -> None:
+        super().__init__(FlowOptions(gap=gap))
+        self.pairs: list[tuple[int, int]] = []
+
+    def __call__(self, previous: UInt8Array, current: UInt8Array) -> FloatArray:
+        self.pairs.append((round(previous.mean() / 20), round(current.mean() / 20)))
+        return np.broadcast_to(np.float32([[[0.6]], [[0.8]]]), (2, *current.shape[:2]))
+
+
+@pytest.mark.parametrize("gap", [1, 2, 5])
+def test_motion_is_that_of_the_whole_frames_before_the_views(tmp_path: Path, gap: int) -> None:
+    write_clip(tmp_path / "a.avi", [np.full((48, 64, 3), 20 * t, np.uint8) for t in range(12)])
+    corpus = load_corpus([tmp_path], tmp_path / "cache")
+    mirrored = set()
+    for n in range(8):
+        spy = Spy(gap)
+        sample = PairDataset(corpus, replace(TINY, gaps=(0.3,), gap_odds=(1.0,)), 0, spy)[n]
+        shown = [round(float(v) / 20) for v in sample.views.float().mean(dim=(1, 2, 3))]
+        assert [now for _, now in spy.pairs] == shown
+        assert [before for before, _ in spy.pairs] == [f - gap if f >= gap else f + gap for f in shown]
+        mirror = bool(torch.linalg.det(sample.to_source[0, :, :2]) < 0)
+        mirrored.add(mirror)
+        for view, frame in enumerate(shown):
+            sign = 1 if frame >= gap else -1  # there is nothing before it: the motion ahead, turned round
+            expected = torch.tensor([-0.6 if mirror else 0.6, 0.8]) * sign
+            torch.testing.assert_close(sample.motion[view].float().mean(dim=(1, 2)), expected, atol=2e-3, rtol=0)
+    assert mirrored == {True, False}
+
+
+def test_the_motion_of_a_view_is_what_one_would_see_in_it(tmp_path: Path) -> None:
+    """Mirrored crops of a texture that moves to the left: they show it moving to the right."""
+    images = moving_texture(4, frames=6, height=96, width=120, speed=4, coarseness=2)
+    for n, view in enumerate(random_view(np.random.default_rng(s), (96, 120), 48, (0.7, 0.9), 0) for s in range(6)):
+        raw = np.broadcast_to(np.float32([[[1.0]], [[0.0]]]), (2, 96, 120))
+        shown = warp_motion(raw, view, 48)
+        before, now = (warp(images[t], view, 48).astype(float) for t in (2, 3))
+        step = round(4 * 48 / (np.sqrt(abs(np.linalg.det(view[:, :2]))) * 48))
+        errors = {s: np.abs(np.roll(before, -s * step, axis=1) - now)[:, 10:-10].mean() for s in (1, -1)}
+        best = min(errors, key=lambda s: errors[s])  # 1: things went to the left, so they came from the right
+        np.testing.assert_allclose(shown.mean(axis=(1, 2)), (best, 0), atol=1e-5, err_msg=str(n))
+
+
+def test_the_motion_turns_with_the_view() -> None:
+    angle = np.deg2rad(30)
+    turn = 1.7 * np.array([[np.cos(angle), -np.sin(angle), 20], [np.sin(angle), np.cos(angle), 5]], np.float32)
+    raw = np.broadcast_to(np.float32([[[1.0]], [[0.0]]]), (2, 96, 120))
+    seen = warp_motion(raw, turn.astype(np.float32), 16).mean(axis=(1, 2))
+    np.testing.assert_allclose(seen, (np.cos(angle), -np.sin(angle)), atol=1e-5)  # lengths stay, the view is turned
+
+
+def test_a_late_crop_shows_the_same_in_more_detail(corpus: Corpus) -> None:
+    small, large = (PairDataset(corpus, replace(TINY, crop=crop), 0) for crop in (32, 64))
+    for n in range(4):
+        shrunk = torch.nn.functional.avg_pool2d(large[n].views.float(), 2)
+        assert (shrunk - small[n].views.float()).abs().mean() < 12
+        assert int(small[n].source) == int(large[n].source)
 
 
 def test_only_photos_are_recoloured(corpus: Corpus) -> None:

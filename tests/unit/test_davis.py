@@ -346,6 +346,7 @@ def test_command_runs_a_propagator_with_its_options(root, tmp_path, monkeypatch,
         (["--score", "nowhere", "--json", "no/such/scores.json"], "--json"),
         (["--short-term", "1,b"], "--short-term"),
         (["--window", "oval"], "window"),
+        (["--sampler", "wide"], "sampler"),
         (["--weights", "no-such-file.pt"], "no-such-file.pt"),
     ],
 )

@@ -7,7 +7,16 @@ import torch
 
 from model.colour import rgb_to_lab
 from model.encoder import Encoder, EncoderConfig
-from model.features import EncoderFeatures, as_key, as_query, cell_colours, load_extractor, untrained_encoder
+from model.features import (
+    EncoderFeatures,
+    as_key,
+    as_query,
+    cell_colours,
+    common_product,
+    load_extractor,
+    untrained_encoder,
+    without_colour,
+)
 from model.recipes import get_recipe
 from model.training.checkpoint import save_file
 from model.training.trainer import save_weights
@@ -100,6 +109,8 @@ def test_the_product_of_query_and_key_falls_with_the_distance_of_their_colours()
         constant = 3.5 * colours[:, y, x].square().sum()
         expected = features[:, y, x] @ features[:, v, u] - 3.5 * distance + constant
         assert float(query[:, y, x] @ key[:, v, u]) == pytest.approx(float(expected), rel=1e-4, abs=1e-4)
+        assert float(common_product(key, 7.0)[y, x]) == pytest.approx(float(constant), rel=1e-4, abs=1e-4)
+    assert torch.equal(without_colour(key), features)
     alone = as_query(key, 0.0)[:, 0, 0] @ key[:, 1, 1]
     assert float(alone) == pytest.approx(float(features[:, 0, 0] @ features[:, 1, 1]), abs=1e-5)
 

@@ -61,6 +61,11 @@ class _SlowReader(Reader):
         pass
 
 
+def one_group(folder: Path) -> Path:
+    """A video of 80 frames that can only be decoded from the beginning."""
+    return encode(folder / "one-group.mp4", numbers=range(80), options={"x264-params": "keyint=80:min-keyint=80"})
+
+
 class Answers:
     """What a server hands out, in order: (index, generation, frame)."""
 
@@ -182,20 +187,46 @@ def test_the_cache_keeps_to_its_budget_and_its_ranges_are_told(qtbot: QtBot, ser
 def test_dragging_shows_the_nearest_picture_first_and_never_a_worse_one(
     qtbot: QtBot, serve: Serve, tmp_path: Path
 ) -> None:
-    numbers = range(80)
-    path = encode(tmp_path / "long-group.mp4", numbers=numbers, options={"g": "80", "keyint_min": "80"})
-    server = serve(open_video(path))
+    server = serve(open_video(one_group(tmp_path)))
     answers = Answers(server)
-    server.request(2, 1)
-    qtbot.waitUntil(lambda: server.cached(30))
+    server.request(60, 1)
+    qtbot.waitUntil(lambda: server.cached(64))
+    server.request(2, 2)
+    qtbot.waitUntil(lambda: answers.last == (2, 2))
     answers.all.clear()
 
-    server.request(75, 2, exact=False)
-    assert answers.last is not None and 30 <= answers.last[0] < 75  # at once, from the cache
-    qtbot.waitUntil(lambda: answers.last == (75, 2))
+    server.request(75, 3, exact=False)
+    assert answers.last is not None
+    assert 64 <= answers.last[0] < 75  # at once, from the cache; the decoder stands at the beginning
+    qtbot.waitUntil(lambda: answers.last == (75, 3))
     distances = [abs(index - 75) for index, _, _ in answers.all]
     assert distances == sorted(set(distances), reverse=True)
     assert all(number_of(frame.image) == index for index, _, frame in answers.all)
+
+
+def test_a_long_way_to_a_frame_is_broken_off_when_another_is_wanted(
+    qtbot: QtBot, serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = open_video(one_group(tmp_path))
+    first, go_on, taken = threading.Event(), threading.Event(), []
+    decode = source._frame
+
+    def held_up(reader: Reader, index: int) -> Frame:
+        frame = decode(reader, index)
+        taken.append(index)
+        first.set()
+        go_on.wait(10)
+        return frame
+
+    monkeypatch.setattr(source, "_frame", held_up)
+    server = serve(source)
+    answers = Answers(server)
+    server.request(79, 1)
+    assert first.wait(10)
+    server.request(3, 2)
+    go_on.set()
+    qtbot.waitUntil(lambda: answers.last == (3, 2))
+    assert taken[:2] == [STRIDE - 1, 0]  # the next thing done is the way to the other
 
 
 def test_a_fast_drag_over_uncached_frames_keeps_showing_something(qtbot: QtBot, serve: Serve, tmp_path: Path) -> None:
@@ -352,7 +383,9 @@ def test_the_way_goes_in_small_steps_and_keeps_what_is_to_be_kept(
 
 def test_decoding_never_holds_the_event_loop_up(qtbot: QtBot, serve: Serve, tmp_path: Path) -> None:
     """Drag over a 720p film of one long group while thumbnails are made; every picture is looked at."""
-    path = encode(tmp_path / "film.mp4", numbers=range(60), size=(720, 1280), options={"g": "60", "preset": "ultrafast"})
+    path = encode(
+        tmp_path / "film.mp4", numbers=range(60), size=(720, 1280), options={"g": "60", "preset": "ultrafast"}
+    )
     server = serve(open_video(path, cache_bytes=12 * 720 * 1280 * 3))
     answers = Answers(server)
     generations = itertools.count()

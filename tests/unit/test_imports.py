@@ -27,7 +27,7 @@ def test_the_application_core_loads_neither_torch_nor_qt() -> None:
 import importlib, sys
 for name in sys.argv[1:]:
     importlib.import_module(name)
-print(*sorted({"torch", "torchvision", "PySide6", "qtpy", "cv2", "av"} & set(sys.modules)))
+print(*sorted({"torch", "torchvision", "PySide6", "shiboken6", "qtpy", "qtawesome", "av"} & set(sys.modules)))
 """
     done = run(code, *modules_in("app.core"))
     assert done.returncode == 0, done.stderr

@@ -141,6 +141,26 @@ def test_a_removed_object_comes_back_with_its_lane() -> None:
     assert states(book, 1) == "-----H------"
 
 
+def test_removing_the_only_object_of_a_reference_makes_what_came_from_it_stale() -> None:
+    document = new_document()
+    book = LaneBook(document)
+    book.update(document.set_labels(3, label_map(1)))
+    book.update(document.set_labels(9, label_map(2)))
+    book.update(propagate(document, range(12), 2))
+    assert states(book, 2) == "ppp-pppppHpp"
+    book.update(document.remove_object(1))
+    assert states(book, 2) == "sss-sssssHpp"
+
+
+def test_imported_keypoints_appear_once_the_skeleton_has_them() -> None:
+    document = new_document(3)
+    book = LaneBook(document)
+    labels = FrameLabels(Origin.HUMAN, keypoints=KeypointSet.of({"nose": (1, 2)}))
+    book.update(document.put_frames({1: labels}, (), "Import"))
+    book.update(document.set_skeleton(Skeleton(("nose",))))
+    assert states(book, KEYPOINTS) == "-H-"
+
+
 def test_old_lanes_do_not_change_and_untouched_ones_are_not_copied() -> None:
     """The timeline draws only lanes whose arrays are other ones."""
     document = new_document()

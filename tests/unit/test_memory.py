@@ -1,14 +1,24 @@
 from __future__ import annotations
 
-import numpy as np
-import torch
+from dataclasses import replace
+from pathlib import Path
 
-from model.features import load_extractor
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from model.features import MotionFeatures, cell_colours, load_extractor
+from model.flow import FlowOptions, Motion
 from model.memory import Entry, FeatureStore, Memory
+from model.network import MatchingNetwork
+from model.recipes import Recipe
 from model.spool import Spool
 from model.timing import Stopwatch
+from model.training.state import save_weights
 from model.types import PropagationOptions
-from tests.videos import MemoryVideo, texture
+from tests.corpora import TINY_MER
+from tests.videos import MemoryVideo, moving_squares, texture
 
 
 def entry(value: float) -> Entry:
@@ -52,6 +62,22 @@ def test_only_the_nearest_anchors_are_used() -> None:
     assert list(memory.references(50)) == [30, 40, 45, 47, 49]
 
 
+def test_anchors_ahead_are_looked_at_when_they_are_near() -> None:
+    made: list[int] = []
+
+    def encode(frame: int) -> Entry:
+        made.append(frame)
+        return entry(frame)
+
+    memory = Memory(PropagationOptions(anchors=2), 1, anchors=[40, 90], encode=encode)
+    walk(memory, range(10), {0})
+    assert list(memory.references(10)) == [0, 5, 7, 9, 40]
+    assert float(memory.references(10)[40].values[0, 0, 0]) == 40
+    walk(memory, range(10, 30), set())
+    assert list(memory.references(30)) == [0, 5, 25, 27, 29, 40]
+    assert made == [40], "each is made once, and only when it is wanted"
+
+
 def test_memory_does_not_grow_with_the_video() -> None:
     memory = Memory(PropagationOptions(), 1)
     walk(memory, range(5000), {0})
@@ -74,6 +100,127 @@ def test_the_store_scales_to_the_working_size() -> None:
     video = MemoryVideo([texture(0, 64, 96)])
     store = FeatureStore(video, load_extractor("lab", "cpu"), (32, 48), Stopwatch())
     assert store.get(0).shape == (8, 8, 12)
+
+
+RECIPE = replace(TINY_MER, flow=FlowOptions(gap=2))
+
+
+class Engine:
+    """A video of twelve frames, a network whose parts all do something, and a store of its features."""
+
+    def __init__(self, tmp_path: Path, recipe: Recipe = RECIPE, budget: int = 1 << 30) -> None:
+        torch.manual_seed(0)
+        network = MatchingNetwork(recipe)
+        with torch.no_grad():
+            for name, parameter in network.named_parameters():
+                if name in ("fusion.alpha", "extraction.gamma"):
+                    parameter += 1.0
+                elif name in ("extraction.query.weight", "extraction.key.weight"):
+                    parameter *= 5.0  # sharper attention, so that it matters what is looked at
+        save_weights(tmp_path / "encoder.pt", network, recipe)
+        extractor = load_extractor(tmp_path / "encoder.pt", "cpu", "fp32")
+        assert isinstance(extractor, MotionFeatures)
+        self.extractor = extractor
+        self.video = MemoryVideo(moving_squares(12, 64, 160)[0])
+        self.store = FeatureStore(self.video, extractor, (64, 160), Stopwatch(), budget)
+        self.encoded: list[int] = []
+        real = extractor.encode
+
+        def encode(images: Tensor, motion: Tensor | None) -> Tensor:
+            shown = images[0].permute(1, 2, 0).numpy()
+            self.encoded.append(next(n for n, i in enumerate(self.video.images) if np.array_equal(i, shown)))
+            return real(images, motion)
+
+        extractor.encode = encode  # type: ignore[method-assign]
+
+    def plain(self, frame: int) -> Tensor:
+        """x of a frame, from scratch."""
+        motion = Motion(RECIPE.flow or FlowOptions()).of(self.video.images.__getitem__, frame, 12)
+        image = torch.from_numpy(self.video.images[frame]).permute(2, 0, 1)[None]
+        return MotionFeatures.encode(self.extractor, image, torch.from_numpy(motion)[None])[0]
+
+    def out(self, target: int, references: list[int], frames: list[int]) -> Tensor:
+        x = {f: self.plain(f) for f in {target, *references, *frames}}
+        stacked = torch.stack([x[r] for r in references]), torch.stack([x[f] for f in frames])
+        return self.extractor.extract(x[target], *stacked)[0]
+
+
+@pytest.mark.parametrize(
+    ("frame", "before"), [(8, [7, 5, 3]), (4, [3, 1]), (1, [0]), (0, [1, 3, 5])], ids=["8", "4", "1", "0"]
+)
+def test_a_cached_frame_is_its_own_target_with_the_frames_before_it(
+    tmp_path: Path, frame: int, before: list[int]
+) -> None:
+    engine = Engine(tmp_path)
+    key = engine.store.get(frame)
+    torch.testing.assert_close(key[:-4], engine.out(frame, before, [frame])[0], atol=1e-5, rtol=1e-4)
+    assert engine.store.get(frame) is key
+    assert torch.equal(key[-4:-1], cell_colours(torch.from_numpy(engine.video.images[frame]).permute(2, 0, 1)[None])[0])
+
+
+def test_per_target_works_references_out_for_every_query(tmp_path: Path) -> None:
+    engine = Engine(tmp_path)
+    query, keys = engine.store.match(8, [0, 5, 7], value="per_target")
+    expected = engine.out(8, [0, 5, 7], [8, 0, 5, 7])
+    torch.testing.assert_close(torch.cat([query[None], keys])[:, :-4], expected, atol=1e-5, rtol=1e-4)
+    _, others = engine.store.match(9, [0, 5, 8], value="per_target")
+    assert not torch.allclose(keys[0], others[0], atol=1e-4)
+    _, cached = engine.store.match(8, [0, 5, 7])
+    again = engine.store.match(9, [0, 5, 8])[1]
+    assert torch.equal(cached[0], again[0]) and not torch.allclose(cached[0], keys[0], atol=1e-4)
+
+
+def test_switched_off_value_extraction_leaves_the_plain_features(tmp_path: Path) -> None:
+    engine = Engine(tmp_path)
+    query, keys = engine.store.match(6, [5, 3], value="off")
+    for key, frame in ((query, 6), (keys[0], 5), (keys[1], 3)):
+        x = engine.plain(frame)
+        torch.testing.assert_close(key[:-4], x / x.norm(dim=0), atol=1e-5, rtol=1e-4)
+    assert not torch.allclose(engine.store.get(6)[:-4], query[:-4], atol=1e-4)
+
+
+@pytest.mark.parametrize("value", ["cached", "per_target", "off"])
+def test_every_frame_is_encoded_once(tmp_path: Path, value: str) -> None:
+    engine = Engine(tmp_path)
+    for frame in range(1, 12):
+        engine.store.match(frame, range(max(0, frame - 3), frame), value=value)
+    assert sorted(engine.encoded) == list(range(12))
+
+
+def test_motion_and_value_map_can_be_shown(tmp_path: Path) -> None:
+    engine = Engine(tmp_path)
+    for frame in (0, 7):
+        motion, value = engine.store.motion(frame), engine.store.value_map(frame)
+        assert motion is not None and value is not None
+        expected = Motion(FlowOptions(gap=2)).of(engine.video.images.__getitem__, frame, 12)
+        np.testing.assert_allclose(motion, expected, atol=1e-6)
+        assert value.shape == (16, 40) and 0 <= value.min() < value.max() <= 1
+    lab = FeatureStore(engine.video, load_extractor("lab", "cpu"), (64, 160), Stopwatch())
+    assert lab.motion(0) is None and lab.value_map(0) is None
+
+
+def test_the_budget_holds_for_all_that_is_kept(tmp_path: Path) -> None:
+    budget = 5 * (16 + 4) * 16 * 40 * 4
+    engine, free = Engine(tmp_path, budget=budget), Engine(tmp_path)
+    for frame in (*range(12), 3):
+        torch.testing.assert_close(engine.store.get(frame), free.store.get(frame), atol=1e-5, rtol=1e-4)
+        assert sum(t.nbytes for t in engine.store._kept.values()) == engine.store._bytes <= budget
+
+
+def test_parts_may_come_alone(tmp_path: Path) -> None:
+    flow_alone = replace(RECIPE, value=None, weight=None)
+    store = Engine(tmp_path, flow_alone).store
+    assert store.value_map(3) is None and store.motion(3) is not None
+    assert torch.equal(store.get(3), store.match(3, [2], value="per_target")[0])
+    value_alone = Engine(tmp_path, replace(RECIPE, flow=None)).store
+    assert value_alone.value_map(3) is not None and value_alone.motion(3) is None
+    assert value_alone.get(3).isfinite().all()
+
+
+def test_a_single_frame_is_its_own_reference(tmp_path: Path) -> None:
+    engine = Engine(tmp_path)
+    store = FeatureStore(MemoryVideo(engine.video.images[:1]), engine.extractor, (64, 160), Stopwatch())
+    assert store.get(0).shape == (20, 16, 40)
 
 
 def test_a_spool_returns_what_it_was_given_in_any_order() -> None:

@@ -119,7 +119,7 @@ def slow_linear(conv: torch.nn.Conv2d, vector: Tensor) -> Tensor:
 
 def slow_key(network: ValueExtraction, target: Tensor, value: Tensor) -> dict[tuple[int, int], Tensor]:
     """Eq (9), cell by cell: Φ_key(ν[x, V_m] + pos)."""
-    channels, height, width = target.shape
+    height, width = target.shape[-2:]
     stacked = torch.cat([target, value[None]])
     keys = {}
     for y in range(height):
@@ -133,9 +133,7 @@ def slow_key(network: ValueExtraction, target: Tensor, value: Tensor) -> dict[tu
     return keys
 
 
-def slow_out(
-    network: ValueExtraction, frame: Tensor, keys: dict[tuple[int, int], Tensor], hidden: set[int]
-) -> Tensor:
+def slow_out(network: ValueExtraction, frame: Tensor, keys: dict[tuple[int, int], Tensor], hidden: set[int]) -> Tensor:
     """Eqs (10)-(12), cell by cell."""
     channels, height, width = frame.shape
     places = [(y, x) for y in range(height) for x in range(width)]

@@ -186,6 +186,7 @@ class Projects(RuleBasedStateMachine):
         else:
             assert old is not None and np.array_equal(old.ids, ids) and old.objects == painted.objects
 
+    @precondition(lambda self: self.world.skeleton)
     @rule(frame=frames, x=st.integers(0, 2), missing=st.booleans())
     def place(self, frame: int, x: int, missing: bool) -> None:
         points = {n: None if missing else (float(x + i), 1.0) for i, n in enumerate(self.world.skeleton)}
@@ -294,12 +295,12 @@ class Projects(RuleBasedStateMachine):
         self.world = expected
         self.done, self.undone, self.job, self.job_began = [], [], None, None
 
-    @rule(threaded=st.booleans())
-    def save(self, threaded: bool) -> None:
+    @rule()
+    def save(self) -> None:
         if not self.project.is_saved:
             self.project.save_as(self.home / "p.mer")
         else:
-            self.project.saving()()
+            self.project.save()
         self.saved = deepcopy(self.world)
 
     @precondition(lambda self: self.project.is_saved)
@@ -318,7 +319,7 @@ class Projects(RuleBasedStateMachine):
         self.project.close(keep)
         self.reopen(self.project.folder, self.world if keep else deepcopy(self.saved))
 
-    @rule(lost=st.integers(0, 60), save=st.booleans())
+    @rule(lost=st.integers(0, 40), save=st.booleans())
     def kill_and_recover(self, lost: int, save: bool) -> None:
         """The program dies in the middle of writing a record, or of a save."""
         folder = self.project.folder
@@ -382,7 +383,11 @@ class Projects(RuleBasedStateMachine):
             assert np.isnan(place).all() if expected is None else tuple(place) == expected
 
 
-TestProjects = Projects.TestCase
+@pytest.mark.slow
+class TestProjects(Projects.TestCase):
+    pass
+
+
 TestProjects.settings = settings(
-    max_examples=60, stateful_step_count=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    max_examples=30, stateful_step_count=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )

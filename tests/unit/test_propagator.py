@@ -197,6 +197,26 @@ def test_closing_the_generator_stops_decoding() -> None:
     assert threading.active_count() == before
 
 
+def test_the_sampler_sets_the_windows(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[torch.Tensor] = []
+    original = model.propagator.windowed_affinity
+
+    def watched(query: torch.Tensor, keys: torch.Tensor, **options: object) -> object:
+        own = (query * keys[0]).sum(0) - options["zero"]  # with a still picture, of each cell with itself
+        assert torch.allclose(own, torch.tensor(36.0), atol=1e-3)  # the square of what plain colours are scaled to
+        assert int(options["radius"].origin) == 6  # type: ignore[attr-defined]
+        seen.append(options["radius"].plus)  # type: ignore[attr-defined]
+        return original(query, keys, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(model.propagator, "windowed_affinity", watched)
+    for sampler in ("contract", "grow"):
+        options = PropagationOptions(short_side=None, radius=1, top_k=5, sampler=sampler)
+        results = list(propagator([IMAGES[0]] * 2).run(PropagationRequest((mask(0),), options=options)))
+        assert all(overlap(r, n) > GOOD for r in results for n in (7, 200))
+    contract, grow = seen
+    assert (contract == 3).all() and (grow == 9).all()  # plain colours are so alike that regions grow everywhere
+
+
 def test_hard_labels_leave_whole_cells() -> None:
     options = PropagationOptions(short_side=None, radius=6, top_k=5, labels="hard")
     assert all(overlap(r, 7) > GOOD for r in run(mask(0), options=options).values())

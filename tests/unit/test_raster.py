@@ -38,9 +38,7 @@ def reach(a: tuple[float, float], b: tuple[float, float], ra: float, rb: float) 
 
 
 @given(point, point, radius, radius)
-def test_a_segment_is_what_a_disc_sweeps(
-    a: tuple[float, float], b: tuple[float, float], ra: float, rb: float
-) -> None:
+def test_a_segment_is_what_a_disc_sweeps(a: tuple[float, float], b: tuple[float, float], ra: float, rb: float) -> None:
     mask = blank()
     box = segment(mask, a, b, ra, rb)
     away = reach(a, b, ra, rb)

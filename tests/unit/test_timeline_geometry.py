@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from app.core.lanes import Lane, LaneState
 from app.views.timeline import detail
 from app.views.timeline.geometry import WIDEST, Axis, Rows
 from app.views.timeline.layout import GRIP, NAMES, Hit, Layout, Part, hit
-from app.views.timeline.ruler import tick_step, ticks, time_text
+from app.views.timeline.ruler import tick_step, ticks
 from app.views.timeline.thumbnails import Slot, slots
 
 moves = st.lists(
@@ -153,7 +154,7 @@ def test_the_worst_of_a_column_is_shown(
     part = columns_of(lane, axis)
     starts, stop = axis.columns()
     bounds = [*starts.tolist(), stop]
-    for i, (first, end) in enumerate(zip(bounds, bounds[1:], strict=False)):
+    for i, (first, end) in enumerate(pairwise(bounds)):
         inside = range(first, max(end, first + 1))
         assert part.states[i] == min((lane.states[f] for f in inside), key=WORST_FIRST.index)
         doubts = [1 - lane.confidence[f] for f in inside if not math.isnan(lane.confidence[f])]
@@ -203,18 +204,6 @@ def test_lane_pictures_tell_states_by_shape_and_doubt_by_height() -> None:
 
 
 # Ruler and thumbnails
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(0, "0:00.00"), (0.04, "0:00.04"), (1.999, "0:01.99"), (59.999, "0:59.99"), (61.5, "1:01.50"), (4000, "66:40.00")],
-)
-def test_times_are_minutes_seconds_and_hundredths(seconds: float, text: str) -> None:
-    assert time_text(seconds) == text
-
-
-def test_times_of_frames_are_not_off_by_rounding() -> None:
-    assert [time_text(frame / 100) for frame in (29, 57, 58, 113)] == ["0:00.29", "0:00.57", "0:00.58", "0:01.13"]
 
 
 @given(st.floats(1e-3, 100), st.floats(1, 200))

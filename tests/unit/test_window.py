@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import QMimeData, QPointF, QSettings, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QImage
-from PySide6.QtWidgets import QApplication, QLabel, QLineEdit, QMenu, QPushButton, QWidget
+from PySide6.QtWidgets import QApplication, QLabel, QLineEdit, QMenu, QPushButton, QTableView, QWidget
 from pytestqt.qtbot import QtBot
 
 from app.core.actions import ACTIONS, Category
@@ -207,6 +207,16 @@ def test_the_accent_is_on_the_next_thing_to_do(window: MainWindow) -> None:
     window.set_stale(0)
     window.set_enabled("propagate.forward", False, "Label a frame first")
     assert accented() == []
+
+
+def test_escape_reaches_what_was_begun_on_the_canvas_from_anywhere(window: MainWindow, qtbot: QtBot) -> None:
+    heard: list[int] = []
+    window.canvas.keyPressEvent = lambda event: heard.append(event.key())
+    window.objects_panel.set_objects((ObjectInfo(1, "swan"),), 1, None)
+    objects = window.objects_panel.findChild(QTableView)
+    objects.setFocus()
+    qtbot.keyClick(objects, Qt.Key.Key_Escape)
+    assert heard == [Qt.Key.Key_Escape] and window.canvas.hasFocus()
 
 
 def test_undo_says_what_it_would_undo(window: MainWindow) -> None:

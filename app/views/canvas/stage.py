@@ -19,7 +19,7 @@ from PySide6.QtWidgets import QGestureEvent, QPinchGesture, QWidget
 
 from app.core.raster import Box
 from app.views.canvas.surface import Picture, Surface
-from app.views.canvas.view import View
+from app.views.canvas.view import Size, View
 from app.views.drawing import OverlayStyle
 from model.types import FloatArray, UInt8Array
 
@@ -40,6 +40,7 @@ class Stage(QWidget):
         super().__init__(parent)
         self.surface = Surface()
         self._fits = True
+        self._seen: Size | None = None  # the size of the last picture: the view is that one's
         self._grip: QPointF | None = None
         self._wiping = False
         self.setMouseTracking(True)
@@ -54,11 +55,12 @@ class Stage(QWidget):
         """The picture, uint8 [H, W, 3], or None while there is none. One of another size is shown whole."""
         if image is not None and (image.ndim != 3 or image.shape[2] != 3):
             raise ValueError(f"a picture is uint8 [H, W, 3], not {list(image.shape)}")
-        before = self.surface.image_size
         self.surface.picture = None if image is None else Picture(image)
         self._refresh(picture=True)
-        if image is not None and (not keep_view or image.shape[:2] != before):
-            self.fit()
+        if image is not None:
+            before, self._seen = self._seen, (image.shape[0], image.shape[1])
+            if not keep_view or before != self._seen:
+                self.fit()
 
     def set_layer(self, rgb: UInt8Array | None) -> None:
         """Another picture, uint8 [h, w, 3], stretched over the image in its place; None for the image itself."""

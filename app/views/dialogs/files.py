@@ -11,6 +11,8 @@ from app.views.wording import tr
 
 VIDEOS = "*.mp4 *.mov *.mkv *.avi *.webm *.m4v *.mpg *.mpeg *.wmv *.mts *.m2ts *.ts *.ogv *.gif"
 
+LABELS = "*.png *.csv *.h5 *.hdf5 *.json *.slp"
+
 
 class Answer(StrEnum):
     SAVE = "save"
@@ -28,6 +30,13 @@ def open_video(parent: QWidget, folder: str = "") -> Path | None:
 def open_folder(parent: QWidget, folder: str = "") -> Path | None:
     """A project, or a folder of frames, that the user chose, or None."""
     path = QFileDialog.getExistingDirectory(parent, tr("Open a project or a folder of frames"), folder)
+    return Path(path) if path else None
+
+
+def open_labels(parent: QWidget, folder: str = "") -> Path | None:
+    """Labels to import that the user chose, or None."""
+    kinds = f"{tr('Labels')} ({LABELS});;{tr('All files')} (*)"
+    path, _ = QFileDialog.getOpenFileName(parent, tr("Import labels"), folder, kinds)
     return Path(path) if path else None
 
 

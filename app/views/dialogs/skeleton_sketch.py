@@ -27,7 +27,7 @@ def spread(points: int, bones: tuple[tuple[int, int], ...]) -> FloatArray:
     random = np.random.default_rng(0)
     starts = [random.normal(size=(points, 2)) * points for _ in range(STARTS)]
     place = min((_settled(start, wanted) for start in starts), key=lambda place: _stress(place, wanted))
-    place -= (place.min(0) + place.max(0)) / 2
+    place -= place.mean(0)
     x, y = place[0] / max(float(np.hypot(*place[0])), 1e-9)
     place = place @ np.array([[-y, -x], [x, -y]])
     low, high = place.min(0), place.max(0)

@@ -33,14 +33,12 @@ class _Title(QWidget):
         font = label.font()
         font.setBold(True)
         label.setFont(font)
-        self.extra = QHBoxLayout()
         layout = QHBoxLayout(self)
         layout.setContentsMargins(UNIT // 2, UNIT // 2, UNIT // 2, UNIT // 2)
         layout.setSpacing(UNIT // 2)
         layout.addWidget(self.arrow)
         layout.addWidget(label)
         layout.addStretch()
-        layout.addLayout(self.extra)
         layout.addWidget(close)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
@@ -88,10 +86,6 @@ class Dock(QDockWidget):
         self.setTitleBarWidget(self._title)
         self.setWidget(content)
         self._arrow()
-
-    def add_button(self, button: QWidget) -> None:
-        """Put a button into the title."""
-        self._title.extra.addWidget(button)
 
     def set_folded(self, folded: bool) -> None:
         """Show the title alone, or the panel again."""

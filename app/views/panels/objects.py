@@ -48,7 +48,8 @@ class ObjectsPanel(Panel):
 
     def __init__(self, new_object: QAction) -> None:
         """new_object: the action whose words, key and reason the button shares. It is not triggered from here."""
-        super().__init__(24 * UNIT, grows=True)
+        super().__init__(18 * UNIT, grows=True)
+        self._showing = False  # what is chosen meanwhile, the user did not choose
         self._model = ObjectsModel()
         self._model.renamed.connect(self.object_renamed)
         self._view = self._make_view()
@@ -89,25 +90,24 @@ class ObjectsPanel(Panel):
         for column in Column:
             view.setColumnWidth(column, 7 * UNIT if column is Column.SWATCH else 3 * UNIT + 4)
         view.pressed_on.connect(self._toggle)
-        view.selectionModel().currentRowChanged.connect(self._choose)
+        view.selectionModel().selectionChanged.connect(self._choose)
         view.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         view.customContextMenuRequested.connect(self._show_menu)
         return view
 
     def set_objects(self, objects: tuple[ObjectInfo, ...], current: int | None, solo: int | None) -> None:
         """Show these, ascending by id. current: the one that is painted; solo: the only one that is drawn."""
-        selection = self._view.selectionModel()
-        blocked = selection.blockSignals(True)
+        self._showing = True
         self._model.set(objects, solo or None)
-        row_now = self._model.row_of(current)
-        if row_now is None:
-            selection.clear()
-        else:
-            self._view.selectRow(row_now)
-            self._view.scrollTo(self._model.index(row_now, Column.NAME))
-        selection.blockSignals(blocked)
+        chosen = self._model.row_of(current)
+        if chosen is None:
+            self._view.selectionModel().clear()
+        elif self._view.selectionModel().currentIndex().row() != chosen or not self._view.selectedIndexes():
+            self._view.selectRow(chosen)
+            self._view.scrollTo(self._model.index(chosen, Column.NAME))
         self._view.viewport().update()
         self._pages.setCurrentIndex(1 if objects else 0)
+        self._showing = False
 
     def rename(self, number: int) -> None:
         """Let the user type a name."""
@@ -158,6 +158,7 @@ class ObjectsPanel(Panel):
             case Column.SOLO:
                 self.solo_changed.emit(NO_SOLO if self._model.solo == info.id else info.id)
 
-    def _choose(self, now: QModelIndex) -> None:
-        if now.isValid():
-            self.object_selected.emit(self._model.objects[now.row()].id)
+    def _choose(self) -> None:
+        rows = self._view.selectionModel().selectedRows()
+        if rows and not self._showing:
+            self.object_selected.emit(self._model.objects[rows[0].row()].id)

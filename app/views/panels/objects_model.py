@@ -48,9 +48,13 @@ class ObjectsModel(QAbstractTableModel):
             self.beginResetModel()
             self.objects, self.solo = objects, solo
             self.endResetModel()
-        elif (objects, solo) != (self.objects, self.solo):
-            self.objects, self.solo = objects, solo
-            self.dataChanged.emit(self.index(0, 0), self.index(len(objects) - 1, Column.SOLO))
+            return
+        before, self.objects, self.solo = self.objects, objects, solo
+        for row, (old, new) in enumerate(zip(before, objects, strict=True)):
+            if old.name != new.name:  # only then: an open editor would take its text from here again
+                self.dataChanged.emit(self.index(row, Column.NAME), self.index(row, Column.NAME))
+            if old != new:
+                self.dataChanged.emit(self.index(row, Column.VISIBLE), self.index(row, Column.SOLO))
 
     def row_of(self, number: int | None) -> int | None:
         return next((row for row, info in enumerate(self.objects) if info.id == number), None)

@@ -143,7 +143,7 @@ class ReferencesPanel(Panel):
 
     def __init__(self, mark_reference: QAction) -> None:
         """mark_reference: the action that its button does."""
-        super().__init__(15 * UNIT)
+        super().__init__(11 * UNIT)
         self._model = _Model()
         self._list = self._make_list()
         empty = EmptyState(

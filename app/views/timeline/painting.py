@@ -64,9 +64,9 @@ class Painting:
             painter.setPen(look.dim)
             painter.drawText(size, Qt.AlignmentFlag.AlignCenter, tr("The frames of the video will be here"))
             return
-        if self._head is None:
+        if self._head is None or self._head.devicePixelRatio() != ratio:
             self._head = _picture(layout.head, ratio, look, lambda p: _draw_head(p, view, look))
-        if self._body is None:
+        if self._body is None or self._body.devicePixelRatio() != ratio:
             self._body = _picture(layout.body, ratio, look, lambda p: _draw_body(p, view, look))
         painter.drawPixmap(layout.head.topLeft(), self._head)
         painter.drawPixmap(layout.body.topLeft(), self._body)

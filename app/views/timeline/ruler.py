@@ -11,15 +11,10 @@ from PySide6.QtGui import QFontMetricsF, QPainter
 
 from app.views.timeline.geometry import Axis
 from app.views.timeline.look import Look
+from app.views.wording import clock
 
 ROOM = 16.0  # least space between two labels, in pixels
 FINEST = 6.0  # least space between two ticks
-
-
-def time_text(seconds: float) -> str:
-    """m:ss.hh, rounded down, as clocks do."""
-    hundredths = math.floor(seconds * 100 + 1e-6)
-    return f"{hundredths // 6000}:{hundredths // 100 % 60:02}.{hundredths % 100:02}"
 
 
 def tick_step(scale: float, least: float) -> int:
@@ -38,7 +33,7 @@ def ticks(axis: Axis, step: int) -> range:
 def draw_ruler(painter: QPainter, box: QRect, axis: Axis, times: NDArray[np.float64], look: Look) -> None:
     """Ticks at the beginnings of frames; beside the long ones the frame's number, and below it its time."""
     metrics = QFontMetricsF(look.small)
-    widest = max(metrics.horizontalAdvance(time_text(times[-1])), metrics.horizontalAdvance(str(axis.frames)))
+    widest = max(metrics.horizontalAdvance(clock(times[-1])), metrics.horizontalAdvance(str(axis.frames)))
     step = tick_step(axis.scale, widest + ROOM)
     fine = tick_step(axis.scale, FINEST)
     painter.setPen(look.faint)
@@ -53,4 +48,4 @@ def draw_ruler(painter: QPainter, box: QRect, axis: Axis, times: NDArray[np.floa
         painter.setPen(look.text)
         painter.drawText(QPointF(x + 4, box.top() + 3 + metrics.ascent()), str(frame))
         painter.setPen(look.dim)
-        painter.drawText(QPointF(x + 4, bottom - 4 - metrics.descent()), time_text(float(times[frame])))
+        painter.drawText(QPointF(x + 4, bottom - 4 - metrics.descent()), clock(float(times[frame])))

@@ -7,7 +7,7 @@ from PySide6.QtCore import QCoreApplication
 
 from app.core.lanes import KEYPOINTS, Lane, LaneState
 from app.views.timeline.layout import Hit, Part
-from app.views.timeline.ruler import time_text
+from app.views.wording import clock
 
 
 def tr(text: str) -> str:
@@ -38,7 +38,7 @@ def tooltip(at: Hit, lanes: tuple[Lane, ...], times: np.ndarray, dropped: bool) 
     if at.part is Part.NAME:
         assert at.lane is not None
         return lane_name(lanes[at.lane])
-    moment = tr("Frame {0} · {1}").format(at.frame, time_text(float(times[at.frame])))
+    moment = tr("Frame {0} · {1}").format(at.frame, clock(float(times[at.frame])))
     match at.part:
         case Part.START:
             return tr("In point: drag to move it")

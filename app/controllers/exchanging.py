@@ -1,0 +1,167 @@
+"""Labels out of the program and into it: the export dialog, and imports."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QObject, Signal
+
+from app.controllers.background import Background
+from app.controllers.session import Session
+from app.controllers.shell import Shell
+from app.core.changes import Change
+from app.core.document import Document
+from app.core.settings import Settings
+from app.io.export import EXPORTERS, Done, Labelled, Progress, export, unusable
+from app.io.imports import Imported, import_labels
+from app.views.dialogs import files
+from app.views.dialogs.export import Choice, ExportDialog
+
+LABELS = {".png", ".csv", ".h5", ".hdf5", ".json", ".slp"}
+"""What labels come in, beside folders."""
+
+
+class Exchanging(QObject):
+    """exported(): an export was written and checked."""
+
+    exported = Signal()
+    progressed = Signal(object)
+
+    def __init__(self, session: Session, window: Shell, settings: Settings) -> None:
+        super().__init__()
+        self._session, self._window, self._settings = session, window, settings
+        self._background = Background()  # its own: an export is long, and saving must not wait for it
+        self._stop = threading.Event()
+        self.dialog: ExportDialog | None = None
+        session.closing.connect(self.stop)
+        window.actions["file.export"].triggered.connect(lambda: self.ask())
+        window.actions["file.import"].triggered.connect(lambda: self.ask_import())
+        self.progressed.connect(self._show)
+
+    def close(self) -> None:
+        self.stop()
+        self._background.close()
+
+    # Export
+
+    def ask(self) -> None:
+        """Show the dialog; it stays beside the work."""
+        project = self._session.project
+        assert project is not None
+        if self.dialog is not None:
+            self.dialog.close()
+        labelled = Labelled(project.document)
+        choices = [
+            Choice(
+                exporter.id,
+                self.tr(exporter.title),
+                exporter.suffix,
+                tuple((o.name, self.tr(o.label), o.default, o.choices) for o in exporter.options),
+                unusable(exporter, labelled) or "",
+            )
+            for exporter in EXPORTERS.values()
+        ]
+        media = project.document.media.path
+        folder = project.folder.parent if project.is_saved else media.parent
+        self.dialog = ExportDialog(choices, folder, media.stem, self._settings["export.last"], self._window)
+        self.dialog.requested.connect(self._begin)
+        self.dialog.stopped.connect(self.stop)
+        self.dialog.show()
+
+    def stop(self) -> None:
+        """What was not finished leaves nothing behind."""
+        self._stop.set()
+
+    def _begin(self, form: str, target: Path, options: Mapping[str, Any], human_only: bool, overwrite: bool) -> None:
+        dialog, source = self.dialog, self._session.source
+        assert dialog is not None and source is not None
+        self._settings["export.last"] = dialog.state()
+        stop = self._stop = threading.Event()
+        document, handle = snapshot(self._session.document), source.handle()
+
+        def work() -> Done | None:
+            steps = export(document, handle, form, target, options, human_only=human_only, overwrite=overwrite)
+            with closing(steps), closing(handle):
+                for step in steps:
+                    if isinstance(step, Done):
+                        return step
+                    if stop.is_set():
+                        break
+                    self.progressed.emit(step)
+            return None
+
+        self._background.do(work, self._over, self._failed)
+
+    def _show(self, step: Progress) -> None:
+        if self.dialog is not None and not self._stop.is_set():
+            self.dialog.set_progress(step.done, step.total, step.checking)
+
+    def _over(self, done: Done | None) -> None:
+        if self.dialog is None:
+            return
+        if done is None:
+            self.dialog.abort()
+        else:
+            self.dialog.finish(done.target, done.files)
+            self.exported.emit()
+
+    def _failed(self, error: Exception) -> None:
+        if self.dialog is not None:
+            self.dialog.fail(str(error))
+
+    # Import
+
+    def ask_import(self) -> None:
+        path = files.open_labels(self._window, self._settings["folder.last"])
+        if path is not None:
+            self.take(path)
+
+    def take(self, path: Path) -> None:
+        """Read labels from a file or folder into the project."""
+        project = self._session.project
+        assert project is not None
+        scratch = snapshot(project.document)
+
+        def work() -> tuple[Change, Imported]:
+            return import_labels(scratch, path)
+
+        def done(found: tuple[Change, Imported]) -> None:
+            if self._session.project is project:
+                self._put(scratch, found, path)
+
+        self._window.set_status(self.tr("Reading {0}…").format(path.name))
+        self._background.do(work, done, self._not_read)
+
+    def _put(self, scratch: Document, found: tuple[Change, Imported], path: Path) -> None:
+        """Bring what a scratch document holds into the one that is open."""
+        self._window.set_status("")
+        change, imported = found
+        frames = {f: labels for f in change.frames if (labels := scratch.store.get(f)) is not None}
+        name = self.tr("Import {0}").format(path.name)
+        try:
+            self._session.document.put_frames(frames, scratch.objects, name, scratch.skeleton)
+        except ValueError as error:
+            self._not_read(error)
+            return
+        for note in imported.notes:
+            self._window.notify(note, "warning")
+        words = (
+            self.tr("%n labelled frames were read.", "", len(frames)) if len(frames) != 1 else self.tr("1 frame read.")
+        )
+        self._window.notify(words)
+        self._session.go_to(min(frames))
+
+    def _not_read(self, error: Exception) -> None:
+        self._window.set_status("")
+        self._window.notify(str(error), "error")
+
+
+def snapshot(document: Document) -> Document:
+    """A document of its own with the same content: values are immutable and shared."""
+    copy = Document(document.media)
+    copy.restore(document.values())
+    return copy

@@ -1,0 +1,160 @@
+"""Saving: when the user says so, every few minutes, and before anything is closed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PySide6.QtCore import QObject, QTimer, Signal
+
+from app.controllers.background import Background
+from app.controllers.session import Session
+from app.controllers.shell import Shell
+from app.core.recent import RecentProjects
+from app.core.settings import Settings
+from app.io.overlay import compose
+from app.io.project_file import SUFFIX, THUMBNAIL
+from app.views.dialogs import files
+from model.types import LabelMap, UInt8Array
+
+_THUMBNAIL_WIDTH = 320
+
+
+class Saving(QObject):
+    """saved(): what is on the disk is what is in the window."""
+
+    saved = Signal()
+    _journal_failed = Signal(str)
+
+    def __init__(self, session: Session, window: Shell, settings: Settings, background: Background) -> None:
+        super().__init__()
+        self._session, self._window, self._settings, self._background = session, window, settings, background
+        self._busy = False
+        self._timer = QTimer(self)
+        self._timer.timeout.connect(self._autosave)
+        self.set_minutes(settings["autosave.minutes"])
+        session.opened.connect(self._listen)
+        self._journal_failed.connect(self._warn)
+        window.actions["file.save"].triggered.connect(lambda: self.save())
+        window.actions["file.save_as"].triggered.connect(lambda: self.save_as())
+
+    def set_minutes(self, minutes: int) -> None:
+        """How often saved projects are saved again; 0: not by themselves."""
+        self._timer.stop()
+        if minutes:
+            self._timer.start(minutes * 60_000)
+
+    def save(self) -> None:
+        """In the background; a project without a place of its own is asked for one."""
+        project = self._session.project
+        if project is None or self._busy:
+            return
+        if not project.is_saved:
+            self.save_as()
+            return
+        try:
+            work = project.saving(self._thumbnail())
+        except ValueError as error:
+            self._failed(error)
+            return
+        self._busy = True
+        self._background.do(work, lambda _: self._done(), self._failed)
+
+    def save_as(self) -> bool:
+        """Whether it was saved."""
+        project = self._session.project
+        assert project is not None
+        media = project.document.media.path
+        start = project.folder if project.is_saved else media.parent / f"{media.stem or media.name}{SUFFIX}"
+        folder = files.save_project(self._window, start)
+        return folder is not None and self.save_to(folder)
+
+    def save_to(self, folder: Path) -> bool:
+        """To this folder from now on; whether that worked."""
+        project = self._session.project
+        assert project is not None
+        try:
+            project.save_as(folder, self._thumbnail())
+        except (ValueError, OSError) as error:
+            self._failed(error)
+            return False
+        self._done()
+        return True
+
+    def save_now(self) -> bool:
+        """Save and wait for it; False if it could not be, or the user did not say where."""
+        project = self._session.project
+        assert project is not None
+        if not project.is_saved:
+            return self.save_as()
+        try:
+            project.save(self._thumbnail())
+        except (ValueError, OSError) as error:
+            self._failed(error)
+            return False
+        self._done()
+        return True
+
+    def may_leave(self) -> bool:
+        """Before what is open is closed: the user saves it, or does not mind, or there is nothing to lose."""
+        project = self._session.project
+        if project is None:
+            return True
+        self._session.tell()
+        if not project.is_dirty:
+            return True
+        name = project.folder.stem if project.is_saved else project.document.media.path.name
+        answer = files.ask_save(self._window, name)
+        return self.save_now() if answer is files.Answer.SAVE else answer is files.Answer.DISCARD
+
+    def remember(self) -> None:
+        """Put the project at the top of the recent ones."""
+        project = self._session.project
+        if project is None or not project.is_saved:
+            return
+        picture = project.folder / THUMBNAIL
+        try:
+            RecentProjects(self._settings["recent.length"]).add(project.folder, picture if picture.exists() else None)
+        except OSError as error:
+            self._window.notify(str(error), "warning")
+
+    def _autosave(self) -> None:
+        project = self._session.project
+        if project is not None and project.is_saved and project.is_dirty:
+            self.save()
+
+    def _done(self) -> None:
+        self._busy = False
+        self.remember()
+        if self._session.is_open:
+            self._window.canvas.say(self.tr("Saved"))
+        self.saved.emit()
+
+    def _failed(self, error: Exception) -> None:
+        self._busy = False
+        self._window.notify(str(error), "error", self.tr("Save as…"), self.save_as)
+
+    def _listen(self) -> None:
+        project = self._session.project
+        assert project is not None
+        project.on_error = lambda error: self._journal_failed.emit(str(error))  # from any thread
+
+    def _warn(self, text: str) -> None:
+        words = self.tr("Changes cannot be kept safe: {0}. Make room, or save the project elsewhere.")
+        self._window.notify(words.format(text), "error", self.tr("Save as…"), self.save_as)
+
+    def _thumbnail(self) -> UInt8Array | None:
+        """The frame that is shown, with its labels."""
+        picture = self._session.picture
+        if picture is None:
+            return None
+        height, width = picture.image.shape[:2]
+        scale = min(1.0, _THUMBNAIL_WIDTH / width)
+        size = max(1, round(width * scale)), max(1, round(height * scale))
+        small = np.asarray(cv2.resize(picture.image, size, interpolation=cv2.INTER_AREA), np.uint8)
+        labels = self._session.document.labels(picture.index)
+        if labels is not None:
+            ids = np.asarray(cv2.resize(labels.ids, size, interpolation=cv2.INTER_NEAREST), np.uint8)
+            labels = LabelMap(ids)
+        return compose(small, labels)
