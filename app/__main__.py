@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import sys
 
 import typer
 
+from app.mistakes import message_of
+
 INTERRUPTED = 130  # what a shell expects after Ctrl+C
 MISTAKE = 2
 UNEXPECTED = 1
-
-REMEDIES = {
-    errno.ENOSPC: "make room on the disk",
-    errno.EDQUOT: "make room, the quota is used up",
-    errno.EACCES: "check the permissions or choose another folder",
-    errno.EPERM: "check the permissions or choose another folder",
-    errno.EROFS: "choose another folder",
-}
 
 # typer has no public name for what a wrong option raises.
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]
@@ -50,7 +43,7 @@ def run(arguments: list[str] | None = None) -> int:
         if os.environ.get("MER_DEBUG") == "1":
             raise
         if isinstance(error, ValueError | OSError):
-            return _say(_message(error), MISTAKE)
+            return _say(message_of(error), MISTAKE)
         return _say(f"{type(error).__name__}: {error} (an error of the program; MER_DEBUG=1 shows where)", UNEXPECTED)
 
 
@@ -59,14 +52,6 @@ def _usage(error: Exception) -> int:
     context = getattr(error, "ctx", None)
     command = context.command_path if context else "mer"
     return _say(f"{message.rstrip('.')}: see {command} --help", MISTAKE) if message else MISTAKE
-
-
-def _message(error: ValueError | OSError) -> str:
-    if not isinstance(error, OSError) or error.strerror is None:
-        return str(error)
-    text = error.strerror if error.filename is None else f"{error.filename}: {error.strerror}"
-    remedy = REMEDIES.get(error.errno or 0)
-    return f"{text}: {remedy}" if remedy else text
 
 
 def _say(message: str, code: int) -> int:

@@ -28,6 +28,9 @@ def train(
     workers: Annotated[int, typer.Option(min=0, help="Processes that prepare samples.")] = 2,
     cache: Annotated[Path | None, typer.Option(help="Folder for decoded frames; beside OUT when left out.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in OUT.")] = False,
+    without: Annotated[list[Path] | None, typer.Option(help="A video, or a folder of photos, to leave out.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Say everything as JSON, one object per line.")] = False,
+    estimate: Annotated[bool, typer.Option("--estimate", help="Only measure how quick it would be here.")] = False,
 ) -> None:
     """Train an encoder on unlabelled footage.
 
@@ -52,7 +55,18 @@ def train(
         workers=workers,
         cache=cache,
         resume=resume,
+        without=tuple(without or ()),
     )
+    if json:
+        from app.train_events import estimate_aloud, train_aloud
+
+        (estimate_aloud if estimate else train_aloud)(options)
+        return
+    if estimate:
+        from model.training.estimate import steps_per_minute
+
+        typer.echo(f"about {steps_per_minute(options):.1f} steps per minute")
+        return
     teller = _Teller()
     encoder = run(options, teller)
     teller.last()

@@ -11,8 +11,9 @@ import numpy as np
 from app.core.annotations import FrameLabels, PackedGrid, PackedMap
 from app.core.document import Document
 from app.core.media import Media
+from app.core.references import Job
 from app.io.media import fingerprint
-from model.types import KeypointSet, LabelMap, Origin, UInt8Array
+from model.types import Direction, KeypointSet, LabelMap, Origin, UInt8Array
 
 SIZE = (6, 8)
 
@@ -45,6 +46,19 @@ def propagated(*rows: tuple[int, int], points: KeypointSet | None = None) -> Fra
     """What a propagation would hand in."""
     grid = PackedGrid.pack(np.full((2, 2), 0.5, np.float32))
     return FrameLabels(Origin.PROPAGATED, PackedMap.pack(labels(*rows)), points, {1: 0.75}, grid)
+
+
+def begin(doc: Document, weights: str = "w") -> Job:
+    """A propagation of all references over the whole span."""
+    return doc.begin_job("Propagate", doc.request(Direction.BOTH), weights)
+
+
+def propagate(doc: Document, *frames: int) -> None:
+    """A whole propagation that reaches these frames."""
+    job = begin(doc)
+    for frame in frames:
+        doc.apply_result(job, frame, propagated((1, 1)))
+    doc.end_job(job)
 
 
 def state(values: Mapping[Any, Any]) -> dict[Any, Any]:

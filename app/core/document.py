@@ -211,8 +211,7 @@ class Document:
         Points of a name that goes are gone from all frames. Nothing becomes stale by it. ValueError while a propagation
         runs, for its results would come under the old names.
         """
-        if self._job is not None:
-            raise ValueError("keypoints cannot be changed while a propagation runs; stop it first")
+        self._check_idle()
         renamed = renamed or {}
         names = {old: new for old, new in renamed.items() if new in skeleton.names}
         names |= {n: n for n in skeleton.names if n not in renamed and n not in renamed.values()}
@@ -264,7 +263,8 @@ class Document:
     ) -> Change:
         """Many frames and the objects (and skeleton) that they need at once: an import.
 
-        ValueError for frames outside the video, maps of another size, unknown objects, and ids of removed ones.
+        ValueError for frames outside the video, maps of another size, unknown objects, and ids of removed ones; for
+        another skeleton while a propagation runs.
         """
         known = {info.id: info for info in (*objects, *self.objects)}
         for number in known:
@@ -274,7 +274,8 @@ class Document:
             if labels.labels is not None:
                 self._check_map(frame, labels.labels.shape, labels.labels.objects, known)
         values: dict[Key, Any] = {OBJECTS: _by_id(known.values())}
-        if skeleton is not None:
+        if skeleton not in (None, self.skeleton):
+            self._check_idle()
             values[SKELETON] = skeleton
         values |= {f: replace(labels, revision=self._revision + 1) for f, labels in frames.items()}
         return self._commit(name, values)
@@ -378,6 +379,10 @@ class Document:
         for number in objects:
             if number not in known:
                 raise ValueError(f"frame {frame} has an object {number} that the project does not know")
+
+    def _check_idle(self) -> None:
+        if self._job is not None:
+            raise ValueError("keypoints cannot be changed while a propagation runs; stop it first")
 
     def _check_fresh(self, number: int) -> None:
         if number in self._retired:

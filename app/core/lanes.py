@@ -111,7 +111,7 @@ class LaneBook:
         if len(frames):
             self._read(frames)
         if change.skeleton:
-            self._read_keypoints(np.flatnonzero(self._states)[:0])
+            self._read_keypoints(np.flatnonzero(self._states))
         touched = self._touched(self._moved(change, frames))
         self._mark(*(0, self._frames) if change.skeleton else touched)
         self._lanes = self._made()

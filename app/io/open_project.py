@@ -90,9 +90,10 @@ class OpenProject:
         except BaseException:
             lock.release()
             raise
-        this = cls(read.document, folder, lock, Stored.of(folder, project), not _is_unsaved(folder))
+        stored = Stored.of(folder, project, whole=not read.lost)
+        this = cls(read.document, folder, lock, stored, not _is_unsaved(folder))
         this.notes, this.recovered = read.notes, read.recovered
-        if read.recovered:
+        if read.recovered or video is not None:
             this._saved_revision = -1
         return this
 

@@ -52,12 +52,14 @@ class Loaded:
 
     notes:     what the user should know, one line each.
     recovered: operations that had not been saved and come from the journal.
+    lost:      frames that were left out because their labels are damaged.
     damage:    of the journal; see `Replay`.
     """
 
     document: Document
     notes: tuple[str, ...] = ()
     recovered: int = 0
+    lost: tuple[int, ...] = ()
     damage: tuple[Path, int] | None = None
 
 
@@ -90,8 +92,9 @@ class Stored:
     blobs: Mapping[str, Blob] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, folder: Path, project: Project) -> Stored:
-        blobs = {blob.digest: blob for blob in blobs_of(project.values.frames)}
+    def of(cls, folder: Path, project: Project, whole: bool = True) -> Stored:
+        """whole: no blob is damaged. Otherwise none is used again, or labels made anew would be lost once more."""
+        blobs = {blob.digest: blob for blob in blobs_of(project.values.frames)} if whole else {}
         return cls(_stamp(folder), project.journal, pack_number(project.pack), project.pack_end, blobs)
 
     @property
@@ -122,7 +125,14 @@ def load(folder: Path, video: Path | None = None) -> Loaded:
     video: where the user says the video is now; as it was saved if left out.
     MissingMedia if the video is not there; ValueError, OSError if this is no project or it cannot be read.
     """
-    return loaded(folder, read_project(folder), video)
+    while True:
+        stamp = _stamp(folder)
+        try:
+            return loaded(folder, read_project(folder), video)
+        except FileNotFoundError:
+            if _stamp(folder) == stamp:
+                raise
+            # Somebody saved it meanwhile, and what project.json had named is gone.
 
 
 def loaded(folder: Path, project: Project, video: Path | None = None) -> Loaded:
@@ -142,7 +152,7 @@ def loaded(folder: Path, project: Project, video: Path | None = None) -> Loaded:
     replayed = journal.replay(folder, media, project.journal)
     for record in replayed.records:
         document.restore(record)
-    return Loaded(document, (*notes, *replayed.notes), len(replayed.records), replayed.damage)
+    return Loaded(document, (*notes, *replayed.notes), len(replayed.records), lost, replayed.damage)
 
 
 def read_project(folder: Path) -> Project:

@@ -7,7 +7,7 @@ the loss compares their colours. A photo gives two crops whose correspondence is
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
@@ -48,15 +48,23 @@ class Corpus:
         }
 
 
-def load_corpus(folders: Iterable[Path], cache: Path, short_side: int = 256, workers: int = 2) -> Corpus:
+def load_corpus(
+    folders: Iterable[Path],
+    cache: Path,
+    short_side: int = 256,
+    workers: int = 2,
+    without: Iterable[Path] = (),
+    progress: Callable[[int, int], None] | None = None,
+) -> Corpus:
     """Find (recursively), decode and cache everything under `folders`.
 
     Videos need at least two frames. Folders of pictures count as photos. ValueError if nothing is usable, OSError if
     the cache cannot be written.
+
+    without: sources that are left out. progress: called with how many sources are cached, and how many there are.
     """
     folders = list(folders)
-    # Folders may lie inside each other.
-    sources = {source.resolve(): source for folder in folders for source in _sources(folder)}
+    sources = find_sources(folders, without)
 
     def load(source: Path) -> Clip | str:
         try:
@@ -65,8 +73,12 @@ def load_corpus(folders: Iterable[Path], cache: Path, short_side: int = 256, wor
             return str(error)
         return clip if clip.kind == "photos" or len(clip) > 1 else f"{source}: a single frame is no video"
 
+    loaded = []
     with ThreadPoolExecutor(workers) as pool:
-        loaded = list(pool.map(load, sources.values()))
+        for result in pool.map(load, sources):
+            loaded.append(result)
+            if progress is not None:
+                progress(len(loaded), len(sources))
     clips = [c for c in loaded if isinstance(c, Clip)]
     skipped = tuple(c for c in loaded if isinstance(c, str))
     if not clips:
@@ -74,6 +86,17 @@ def load_corpus(folders: Iterable[Path], cache: Path, short_side: int = 256, wor
         reason = f" ({skipped[0]})" if skipped else ""
         raise ValueError(f"no usable video or photo under {names}{reason}; name a folder that holds some")
     return Corpus(tuple(c for c in clips if c.kind == "video"), tuple(c for c in clips if c.kind == "photos"), skipped)
+
+
+def find_sources(folders: Iterable[Path], without: Iterable[Path] = ()) -> list[Path]:
+    """Every video file and every folder of photos below the folders, each once, but those left out.
+
+    ValueError for a folder that does not exist.
+    """
+    left_out = {path.resolve() for path in without}
+    # Folders may lie inside each other.
+    found = {source.resolve(): source for folder in folders for source in _sources(folder)}
+    return [source for place, source in found.items() if place not in left_out]
 
 
 def _sources(folder: Path) -> list[Path]:

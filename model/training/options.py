@@ -18,6 +18,7 @@ class TrainingOptions:
     batch, crop:      override the recipe's; a crop is then kept to the end.
     workers:          processes that read samples ahead; 0 reads in the training process.
     checkpoint_every: steps between two checkpoints: no more are lost when the run is killed.
+    without:          videos and folders of photos below the sources that are not learned from.
     """
 
     sources: tuple[Path, ...]
@@ -36,6 +37,7 @@ class TrainingOptions:
     workers: int = 2
     cache: Path | None = None
     checkpoint_every: int = 100
+    without: tuple[Path, ...] = ()
 
     def __post_init__(self) -> None:
         if self.steps is None and self.minutes is None:

@@ -29,7 +29,7 @@ from model.network import ViewNetwork, Views
 from model.positions import random_shifts
 from model.recipes import Recipe
 from model.training.batches import Batches, sample_numbers
-from model.training.dataset import PairDataset, Sample, load_corpus
+from model.training.dataset import Corpus, PairDataset, Sample, load_corpus
 from model.training.distributed import World
 from model.training.options import TrainingOptions
 from model.training.run import RunDirectory
@@ -41,10 +41,16 @@ __all__ = ["TrainingOptions", "dropped_channel", "sample_numbers", "train"]
 _MAX_GRADIENT = 5.0  # longer gradients are shortened to this norm
 
 
-def train(options: TrainingOptions, report: Callable[[dict[str, Any]], None] | None = None) -> Path:
+Watch = Callable[[TrainingState, Corpus], None]
+
+
+def train(
+    options: TrainingOptions, report: Callable[[dict[str, Any]], None] | None = None, watch: Watch | None = None
+) -> Path:
     """Run (or resume) a training run and return the path of its `encoder.pt`.
 
     report: called after every step with the metrics line, in the first process only.
+    watch:  called before that with the state, which it leaves as it is, and what is learned from.
     SIGTERM and SIGINT end the run after the current step with a checkpoint; a finished run is left as it is.
     ValueError for unusable options, sources or folders, and when the loss stops being a number (the last good
     checkpoint stays); OSError, naming the file, when one cannot be written.
@@ -52,12 +58,18 @@ def train(options: TrainingOptions, report: Callable[[dict[str, Any]], None] | N
     recipe = options.full_recipe()
     world = World.join(pick_device(options.device))
     try:
-        return _train(options, recipe, world, report or (lambda line: None))
+        return _train(options, recipe, world, report or (lambda line: None), watch)
     finally:
         world.leave()
 
 
-def _train(options: TrainingOptions, recipe: Recipe, world: World, report: Callable[[dict[str, Any]], None]) -> Path:
+def _train(
+    options: TrainingOptions,
+    recipe: Recipe,
+    world: World,
+    report: Callable[[dict[str, Any]], None],
+    watch: Watch | None,
+) -> Path:
     if recipe.batch % world.size:
         raise ValueError(f"a batch of {recipe.batch} does not divide over {world.size} processes; choose another")
     run = RunDirectory(options.out, resume=options.resume)
@@ -67,7 +79,7 @@ def _train(options: TrainingOptions, recipe: Recipe, world: World, report: Calla
     if options.resume and run.checkpoint.exists():
         state.load(run.checkpoint, recipe, options.seed)
     with world.first_goes_ahead():  # it fills the cache, the others then find it full
-        corpus = load_corpus(options.sources, options.cache or run.default_cache())
+        corpus = load_corpus(options.sources, options.cache or run.default_cache(), without=options.without)
     if world.first:
         run.start(state.step, recipe, asdict(options), corpus.describe(), world.size)
 
@@ -100,6 +112,8 @@ def _train(options: TrainingOptions, recipe: Recipe, world: World, report: Calla
                 run.log(line)
                 if state.step % options.checkpoint_every == 0:
                     state.save(run.checkpoint, recipe, options.seed)
+                if watch is not None:
+                    watch(state, corpus)
                 report(line)
     if world.first and not run.has_weights_of(state.step):
         state.save(run.checkpoint, recipe, options.seed)

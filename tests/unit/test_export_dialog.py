@@ -1,23 +1,14 @@
-"""The export dialog, and what drives it, with a real document and a real folder."""
+"""The export dialog."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from unittest.mock import MagicMock
 
-import numpy as np
 import pytest
-from PIL import Image
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QAction
 from pytestqt.qtbot import QtBot
 
-from app.controllers.exporting import Exporting
-from app.core.document import Document
-from app.core.media import Media
-from app.core.settings import Settings
 from app.views.dialogs.export import Choice, ExportDialog
-from model.types import LabelMap
 
 CHOICES = (
     Choice("davis", "DAVIS", "", (("images", "Also images", False, ()),)),
@@ -75,65 +66,3 @@ def test_stages(qtbot: QtBot, dialog: ExportDialog, tmp_path: Path) -> None:
     assert dialog.problem.text() == "no room" and dialog.button.text() == "Export"
     dialog.finish(tmp_path, 49)
     assert dialog.says.whole() == "49 files, checked." and dialog.button.text() == "Show folder"
-
-
-def exporting(folder: Path, qtbot: QtBot) -> tuple[Exporting, Document, MagicMock]:
-    """On a folder of three frames with one object painted on the first."""
-    (folder / "frames").mkdir()
-    for frame in range(3):
-        Image.fromarray(np.full((20, 30, 3), 40 * frame, np.uint8)).save(folder / f"frames/{frame:05d}.png")
-    document = Document(Media(folder / "frames", (20, 30), 3, 25.0))
-    document.add_object("swan")
-    ids = np.zeros((20, 30), np.uint8)
-    ids[3:9, 4:12] = 1
-    document.set_labels(0, LabelMap(ids))
-    session, window = MagicMock(), MagicMock()
-    session.document = document
-    window.actions = {"file.export": QAction("e"), "file.import": QAction("i")}
-    controller = Exporting(session, window, Settings(folder / "settings.json"))
-    return controller, document, window
-
-
-def run(controller: Exporting, qtbot: QtBot, target: Path, kind: str = "davis") -> None:
-    controller.start(kind, target, {}, False, False)
-    qtbot.waitUntil(lambda: controller._thread is None, timeout=20_000)
-
-
-def test_an_export_is_written_in_the_background(qtbot: QtBot, tmp_path: Path) -> None:
-    controller, document, _ = exporting(tmp_path, qtbot)
-    with qtbot.waitSignal(controller.exported, timeout=20_000) as done:
-        controller.start("davis", tmp_path / "out", {}, False, False)
-        document.clear([0])  # the user goes on working; what was asked for is what there was
-    assert done.args == [tmp_path / "out"]
-    (mask,) = (tmp_path / "out").rglob("*.png")
-    assert set(np.unique(Image.open(mask))) == {0, 1}
-    qtbot.waitUntil(lambda: controller._thread is None)
-
-
-def test_a_failed_export_is_told_in_words(qtbot: QtBot, tmp_path: Path) -> None:
-    controller, _, window = exporting(tmp_path, qtbot)
-    (tmp_path / "out").mkdir()
-    (tmp_path / "out/mine.txt").write_text("keep")
-    run(controller, qtbot, tmp_path / "out")
-    assert "exists already" in window.notify.call_args.args[0]
-    assert (tmp_path / "out/mine.txt").read_text() == "keep"
-
-
-def test_what_was_exported_can_be_imported(qtbot: QtBot, tmp_path: Path) -> None:
-    controller, document, window = exporting(tmp_path, qtbot)
-    before = document.labels(0)
-    run(controller, qtbot, tmp_path / "out.json", "coco")
-    document.clear([0])
-    controller.take_in(tmp_path / "out.json")
-    after = document.labels(0)
-    assert before is not None and after is not None and np.array_equal(before.ids, after.ids)
-    assert "1 frame imported" in window.notify.call_args.args[0]
-    document.undo()
-    assert document.labels(0) is None
-
-
-def test_a_file_that_is_no_label_is_told_in_words(qtbot: QtBot, tmp_path: Path) -> None:
-    controller, document, window = exporting(tmp_path, qtbot)
-    revision = document.revision
-    controller.take_in(tmp_path / "settings.json")
-    assert "there is no such file" in window.notify.call_args.args[0] and document.revision == revision

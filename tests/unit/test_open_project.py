@@ -249,6 +249,34 @@ def test_a_folder_that_cannot_be_written_is_opened_as_an_unsaved_project(
     project.close()
 
 
+def test_labels_made_anew_in_the_place_of_damaged_ones_are_kept(opened: OpenProject, tmp_path: Path) -> None:
+    """Although they are the same to the bit, as those of a propagation that is run again."""
+    folder = tmp_path / "swan.mer"
+    opened.document.set_labels(0, labels((1, 1)))
+    opened.save()
+    opened.close()
+    (pack,) = folder.glob("*.pack")
+    content = bytearray(pack.read_bytes())
+    content[-1] ^= 1
+    pack.write_bytes(content)
+    again = OpenProject.open(folder)
+    assert again.document.labels(0) is None and "frames (0) are damaged" in again.notes[0]
+    again.document.set_labels(0, labels((1, 1)))
+    again.save()
+    again.close()
+    assert load(folder).notes == () and load(folder).document.labels(0) is not None
+
+
+def test_a_new_place_of_the_video_is_something_to_save(opened: OpenProject, tmp_path: Path) -> None:
+    opened.close()
+    (tmp_path / "swan.mp4").rename(tmp_path / "goose.mp4")
+    again = OpenProject.open(tmp_path / "swan.mer", tmp_path / "goose.mp4")
+    assert again.is_dirty
+    again.save()
+    again.close()
+    assert load(tmp_path / "swan.mer").document.media.path == tmp_path / "goose.mp4"
+
+
 # The lock
 
 
@@ -313,10 +341,8 @@ def test_who_was_taken_over_notices_and_does_not_save(opened: OpenProject, tmp_p
     opened.document.set_labels(0, labels((1, 1)))
     other = OpenProject.open(tmp_path / "swan.mer", take_over=True)
     assert other.recovered == 1
-    opened._journal.rotate()
     with pytest.raises(ProjectInUse, match="take it over"):
         opened.save()
-    other.save()
     errors: list[Exception] = []
     opened.on_error = errors.append
     opened.document.set_labels(1, labels((1, 1)))
@@ -326,7 +352,7 @@ def test_who_was_taken_over_notices_and_does_not_save(opened: OpenProject, tmp_p
         OpenProject.open(tmp_path / "swan.mer")
     other.document.set_labels(2, labels((1, 1)))
     found = load(tmp_path / "swan.mer")
-    assert found.recovered == 1 and state(found.document.values()) == state(other.document.values())
+    assert found.recovered == 2 and state(found.document.values()) == state(other.document.values())
     other.close()
 
 

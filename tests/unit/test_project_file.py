@@ -151,6 +151,29 @@ def test_a_damaged_blob_costs_its_frames_and_no_others(tmp_path: Path) -> None:
     assert len(loaded.notes) == 1 and "1 frames (2) are damaged" in loaded.notes[0]
 
 
+def test_a_project_that_is_saved_while_it_is_read_is_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    doc = full(video(tmp_path))
+    save(doc, tmp_path / "a.mer")
+    monkeypatch.setattr(project_file, "WASTE", 0)
+    read = project_file.read_project
+
+    def read_slowly(folder: Path) -> object:
+        project = read(folder)
+        for row in range(5):  # until the pack that was just named has gone
+            doc.clear(range(10))
+            doc.set_labels(0, labels((row, 1)))
+            with monkeypatch.context() as patch:
+                patch.setattr(project_file, "read_project", read)
+                save(doc, folder)
+        monkeypatch.setattr(project_file, "read_project", read)
+        return project
+
+    monkeypatch.setattr(project_file, "read_project", read_slowly)
+    assert same(load(tmp_path / "a.mer").document, doc)
+
+
 def test_the_thumbnail_is_a_small_picture(tmp_path: Path) -> None:
     save(full(video(tmp_path)), tmp_path / "swan.mer", texture(0, 500, 1000))
     with Image.open(tmp_path / "swan.mer/thumbnail.png") as image:

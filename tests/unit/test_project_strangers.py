@@ -155,7 +155,9 @@ def test_blobs_that_overlap_cannot_multiply_what_is_read(folder: Path) -> None:
 
 @pytest.mark.skipif(not hasattr(os, "O_NOFOLLOW"), reason="no links here")
 @pytest.mark.parametrize("name", ["labels-1.pack", "journal-1", "thumbnail.png", "project.json", "lock"])
-def test_nothing_is_written_through_a_link_that_leads_out_of_the_folder(folder: Path, tmp_path: Path, name: str) -> None:
+def test_nothing_is_written_through_a_link_that_leads_out_of_the_folder(
+    folder: Path, tmp_path: Path, name: str
+) -> None:
     victim = tmp_path / "victim"
     inside = folder / name
     content = inside.read_bytes() if inside.exists() else b"precious"

@@ -13,6 +13,7 @@ from model.recipes import RECIPES, Recipe, get_recipe
 from model.recipes.data import flatten
 from model.resources import resource
 from model.training.checkpoint import load_file, save_file
+from model.training.options import TrainingOptions
 from model.weight_map import WeightMapOptions
 from tests.corpora import TINY_MER
 
@@ -105,6 +106,18 @@ def test_parts_that_need_each_other() -> None:
         get_recipe("mer", late_from=30)
     with pytest.raises(ValueError, match=r"recipe mast: .*speed"):
         get_recipe("mast", speed=1)
+
+
+def test_a_crop_that_was_asked_for_is_kept_to_the_end() -> None:
+    asked = TrainingOptions((), Path("run"), recipe="mer", steps=1, crop=64).full_recipe()
+    assert asked.crop_at(0) == asked.crop_at(1) == 64
+    assert TrainingOptions((), Path("run"), recipe="mer", steps=1).full_recipe() == get_recipe("mer")
+
+
+def test_late_crops_fit_the_grid_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(RECIPES, "odd", replace(get_recipe("mer"), name="odd", crop_late=250))
+    with pytest.raises(ValueError, match="crop 250 is not a multiple of 8"):
+        TrainingOptions((), Path("run"), recipe="odd", steps=1).full_recipe()
 
 
 def test_parts_are_replaced_one_by_one() -> None:

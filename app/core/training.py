@@ -1,0 +1,178 @@
+"""A training run as a window sees it: what it is told to do, and what it says while it does it.
+
+`mer train --json` writes one JSON object per line, each with an "event":
+
+preparing  done, total: videos that are decoded so far
+scan       videos, video_frames, photos, skipped: what the run learns from
+step       a line of metrics.jsonl (step, progress, rate, losses by name, seconds, elapsed), and memory in bytes
+estimate   steps_per_minute, as measured
+sample     step, and by name the files of pictures in the run's folder that show what the encoder does
+finished   weights, steps: the budget is used up
+stopped    weights, steps: it was told to end before; it can go on
+failed     message, in words
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+EVENTS = frozenset({"preparing", "scan", "step", "estimate", "sample", "finished", "stopped", "failed"})
+NO_TERMS = frozenset({"event", "step", "progress", "rate", "gradient", "seconds", "elapsed", "memory"})
+SAMPLES = ("truth", "reconstruction", "value", "flow")
+_PATHS = {"out", "weights"}
+_RECENT = 20  # steps that the pace is measured over
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What `mer train` is told. Without weights the encoder starts from scratch; steps or minutes are the budget.
+
+    without: files below the sources that are not learned from. device: None = the quickest.
+    """
+
+    sources: tuple[Path, ...]
+    out: Path
+    recipe: str = "dense"
+    weights: Path | None = None
+    steps: int | None = None
+    minutes: float | None = None
+    device: str | None = None
+    precision: str = "auto"
+    without: tuple[Path, ...] = ()
+    batch: int | None = None
+    crop: int | None = None
+
+    def arguments(self, resume: bool = False, estimate: bool = False) -> list[str]:
+        """Those of `mer`: to begin, to go on, or only to measure how quick it would be."""
+        given = ["train", *map(str, self.sources), "--json"]
+        for f in fields(self):
+            value = getattr(self, f.name)
+            if f.name not in ("sources", "without") and value is not None:
+                given += [f"--{f.name}", str(value)]
+        for path in self.without:
+            given += ["--without", str(path)]
+        return given + ["--resume"] * resume + ["--estimate"] * estimate
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-ready."""
+        made = asdict(self)
+        for name in ("sources", "without"):
+            made[name] = [str(path) for path in made[name]]
+        return {name: str(value) if isinstance(value, Path) else value for name, value in made.items()}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Setup:
+        """ValueError for what `as_dict` did not make."""
+        try:
+            known = {f.name: data[f.name] for f in fields(cls) if f.name in data}
+            for name in ("sources", "without"):
+                known[name] = tuple(Path(path) for path in known.get(name, ()))
+            for name in _PATHS & known.keys():
+                known[name] = None if known[name] is None else Path(known[name])
+            return cls(**known)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"not the setup of a training run: {error}") from None
+
+
+def parse(line: str) -> dict[str, Any] | None:
+    """The event of a line; None for a line that is none, as a library may print some."""
+    try:
+        event = json.loads(line)
+    except ValueError:
+        return None
+    if not isinstance(event, dict) or event.get("event") not in EVENTS:
+        return None
+    return event
+
+
+class Lines:
+    """Whole lines out of the pieces in which a pipe gives them."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def feed(self, data: bytes) -> Iterator[str]:
+        *whole, self._rest = (self._rest + data).split(b"\n")
+        for line in whole:
+            yield line.decode("utf-8", "replace")
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far a run is, from its events.
+
+    share:  0..1 of the budget. curves: steps and values of every loss by name. pace: steps per minute.
+    memory: bytes; elapsed: seconds of training. samples: files of pictures by name.
+    """
+
+    share: float = 0.0
+    step: int = 0
+    elapsed: float = 0.0
+    memory: int | None = None
+    pace: float | None = None
+    curves: dict[str, tuple[list[int], list[float]]] = field(default_factory=dict)
+    corpus: dict[str, Any] = field(default_factory=dict)
+    preparing: tuple[int, int] | None = None
+    samples: dict[str, str] = field(default_factory=dict)
+    sampled: int = 0
+    message: str = ""
+    _times: list[tuple[float, float]] = field(default_factory=list)
+
+    @property
+    def left(self) -> float | None:
+        """Seconds until the budget is used up, as far as that is known: by the pace of the last steps."""
+        if len(self._times) < 2:
+            return None
+        (share, time), (share_now, now) = self._times[0], self._times[-1]
+        return (1 - share_now) * (now - time) / (share_now - share) if share_now > share else None
+
+    def take(self, event: Mapping[str, Any]) -> None:
+        match event.get("event"):
+            case "preparing":
+                self.preparing = int(event["done"]), int(event["total"])
+            case "scan":
+                self.corpus = {name: value for name, value in event.items() if name != "event"}
+            case "step":
+                self._step(event)
+            case "estimate":
+                self.pace = float(event["steps_per_minute"])
+            case "sample":
+                self.sampled = int(event["step"])
+                self.samples = {name: str(event[name]) for name in SAMPLES if name in event}
+            case "failed":
+                self.message = str(event["message"])
+
+    def _step(self, line: Mapping[str, Any]) -> None:
+        self.preparing = None
+        self.step, self.share, self.elapsed = int(line["step"]), float(line["progress"]), float(line["elapsed"])
+        self.memory = int(line["memory"]) if "memory" in line else self.memory
+        for name, value in line.items():
+            if name not in NO_TERMS:
+                steps, values = self.curves.setdefault(name, ([], []))
+                steps.append(self.step)
+                values.append(float(value))
+        self._times = [*self._times[1 - _RECENT :], (self.share, self.elapsed)]
+        spent = self._times[-1][1] - self._times[0][1]
+        if spent > 0:
+            self.pace = 60 * (len(self._times) - 1) / spent
+
+
+def read_progress(folder: Path) -> Progress:
+    """Of a run that nobody listens to any more, from what it left in its folder."""
+    progress = Progress()
+    try:
+        lines = (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    for line in lines:
+        try:
+            progress.take({"event": "step", **json.loads(line)})
+        except (ValueError, TypeError, KeyError):  # half a line, where a run was killed
+            continue
+    files = {name: f"samples/{name}.png" for name in SAMPLES if (folder / "samples" / f"{name}.png").exists()}
+    progress.samples, progress.sampled = files, progress.step
+    return progress

@@ -1,0 +1,22 @@
+"""What to say of an error that the user can do something about: one line, with the remedy."""
+
+from __future__ import annotations
+
+import errno
+
+REMEDIES = {
+    errno.ENOSPC: "make room on the disk",
+    errno.EDQUOT: "make room, the quota is used up",
+    errno.EACCES: "check the permissions or choose another folder",
+    errno.EPERM: "check the permissions or choose another folder",
+    errno.EROFS: "choose another folder",
+}
+
+
+def message_of(error: ValueError | OSError) -> str:
+    """The words of one of ours; of one of the system's, the file, what is wrong and what helps."""
+    if not isinstance(error, OSError) or error.strerror is None:
+        return str(error)
+    text = error.strerror if error.filename is None else f"{error.filename}: {error.strerror}"
+    remedy = REMEDIES.get(error.errno or 0)
+    return f"{text}: {remedy}" if remedy else text
