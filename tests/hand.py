@@ -94,9 +94,9 @@ class Hand:
     def key(self, key: Qt.Key) -> None:
         QTest.keyClick(self.canvas, key)
 
-    def wants(self, key: Qt.Key) -> bool:
+    def wants(self, key: Qt.Key, keys: Qt.KeyboardModifier = NONE) -> bool:
         """Would the canvas take this key from the window's shortcuts?"""
-        event = QKeyEvent(QEvent.Type.ShortcutOverride, key, NONE)
+        event = QKeyEvent(QEvent.Type.ShortcutOverride, key, keys)
         event.ignore()
         QApplication.sendEvent(self.canvas, event)
         return event.isAccepted()

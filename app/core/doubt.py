@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+import numpy as np
+
 from app.core.annotations import FrameLabels
 from app.core.document import Document
 
@@ -19,7 +21,9 @@ def frame_certainty(known: FrameLabels) -> float | None:
     """The certainty of the least certain object or keypoint of a propagated frame; None where nothing tells."""
     if known.is_human:
         return None
-    points = known.keypoints.confidence.tolist() if known.keypoints is not None else []
+    points: list[float] = []
+    if known.keypoints is not None:  # one that is not placed says nothing
+        points = known.keypoints.confidence[~np.isnan(known.keypoints.xy).any(axis=1)].tolist()
     return min([*known.confidence.values(), *points], default=None)
 
 

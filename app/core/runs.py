@@ -32,7 +32,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One of them. pid: of its process while it runs; message: why it failed.
+    """One of them. pid: of its process, which may be gone; message: why it failed.
 
     held_out: videos that it does not learn from, for the proof. setup.out is its folder.
     """
@@ -54,10 +54,19 @@ class Run:
         return self.setup.out / "encoder.pt"
 
 
+def trains(pid: int) -> bool:
+    """Is this the process of a training run? Numbers of processes are used again."""
+    try:
+        process = psutil.Process(pid)
+        return process.status() != psutil.STATUS_ZOMBIE and "train" in process.cmdline()
+    except psutil.Error:
+        return False
+
+
 class RunList:
     """The list, the latest first, in a file of the user's. Several windows may use it at the same time."""
 
-    def __init__(self, path: Path | None = None, alive: Callable[[int], bool] = psutil.pid_exists) -> None:
+    def __init__(self, path: Path | None = None, alive: Callable[[int], bool] = trains) -> None:
         self.path = data_folder() / "runs.json" if path is None else path
         self._alive = alive
 

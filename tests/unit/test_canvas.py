@@ -155,6 +155,27 @@ def test_on_a_dense_screen_the_pointer_is_where_it_points(qtbot: QtBot) -> None:
     assert canvas.to_image(place) == pytest.approx(before, abs=1e-6)
 
 
+def test_on_another_screen_everything_keeps_its_place_and_apparent_size(qtbot: QtBot) -> None:
+    class Moved(Canvas):
+        ratio = 1.0
+
+        def devicePixelRatioF(self) -> float:
+            return self.ratio
+
+    canvas = Moved()
+    qtbot.addWidget(canvas)
+    canvas.resize(520, 360)
+    canvas.show()
+    canvas.set_image(np.zeros((HEIGHT, WIDTH, 3), np.uint8))
+    canvas.zoom_to(6)
+    canvas.pan_by(11, 5)
+    before = canvas.to_window(31, 17).toTuple()
+    canvas.ratio = 2.0
+    QApplication.sendEvent(canvas, QEvent(QEvent.Type.DevicePixelRatioChange))
+    assert canvas.zoom == 12 and canvas.window_scale == 6
+    assert canvas.to_window(31, 17).toTuple() == pytest.approx(before)
+
+
 def test_where_the_pointer_is_is_told(qtbot: QtBot) -> None:
     hand = make_hand(qtbot, Tool.PAN)
     hand.canvas.zoom_to(4)

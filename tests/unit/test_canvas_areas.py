@@ -10,7 +10,7 @@ from pytestqt.qtbot import QtBot
 from app.core.objects import ObjectInfo
 from app.core.raster import polygon
 from app.views.canvas import Tool
-from tests.hand import ALT, HEIGHT, LEFT, RIGHT, SHIFT, WIDTH, Hand, heard, ids_of, make_hand
+from tests.hand import ALT, CONTROL, HEIGHT, LEFT, RIGHT, SHIFT, WIDTH, Hand, heard, ids_of, make_hand
 
 
 def blank() -> np.ndarray:
@@ -37,6 +37,7 @@ def test_enter_closes_a_polygon(qtbot: QtBot) -> None:
     hand = make_hand(qtbot, Tool.POLYGON)
     put(hand, CORNERS)
     assert not hand.edits
+    assert not hand.wants(Qt.Key.Key_Return, CONTROL), "that is another shortcut"
     hand.key(Qt.Key.Key_Return)
     labels, name = hand.edits[0]
     assert name == "Polygon"

@@ -84,6 +84,18 @@ def test_a_point_is_dragged_and_told_once(qtbot: QtBot) -> None:
     assert said == [("head", WIDTH - 0.5, pytest.approx(15, abs=0.1))]
 
 
+def test_a_point_stays_in_the_hand_when_others_arrive(qtbot: QtBot) -> None:
+    hand = keypoint_hand(qtbot, head=(20, 10))
+    said = heard(hand.canvas.keypoint_placed)
+    hand.press(20, 10)
+    hand.move(30, 15)
+    hand.canvas.set_keypoints(points(head=(20, 10), foot=(50, 30)), SKELETON)
+    hand.release(30, 15)
+    assert said == [("head", pytest.approx(30, abs=0.1), pytest.approx(15, abs=0.1))]
+    hand.canvas.set_keypoints(points(head=(30, 15)), SKELETON)
+    assert hand.canvas.points[0].tolist() == [30, 15]
+
+
 def test_a_click_on_a_point_moves_nothing(qtbot: QtBot) -> None:
     hand = keypoint_hand(qtbot, head=(20, 10), hip=(30, 20), foot=(50, 30))
     said = heard(hand.canvas.keypoint_placed)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QMimeData, QPointF, QSettings, Qt, QUrl
+from PySide6.QtCore import QMimeData, QPoint, QSettings, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QImage
 from PySide6.QtWidgets import QApplication, QLabel, QLineEdit, QMenu, QPushButton, QTableView, QWidget
 from pytestqt.qtbot import QtBot
@@ -320,7 +320,7 @@ def event(kind: type, files: list[Path] | None, text: str = "") -> QDropEvent:
         mime.setUrls([QUrl.fromLocalFile(str(f)) for f in files])
     event.mime = mime  # Qt does not keep it alive
     buttons, modifiers = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
-    return kind(QPointF(5, 5), Qt.DropAction.CopyAction, mime, buttons, modifiers)
+    return kind(QPoint(5, 5), Qt.DropAction.CopyAction, mime, buttons, modifiers)
 
 
 def test_files_that_are_dropped_are_told_and_other_things_refused(

@@ -22,7 +22,7 @@ SAY_FOR = 2500  # ms
 class Sheet(Stage):
     """Labels on a stage. An edit begins, grows and is committed or rolled back; only a commit is heard of outside."""
 
-    labels_edited = Signal(object, str)  # the new LabelMap, and what was done
+    labels_edited = Signal(object, str)  # the new LabelMap, and what was done, in English: for the history
     object_needed = Signal()  # somebody paints and there is no current object: make one now
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -149,9 +149,9 @@ class Sheet(Stage):
         if info is None:
             return ""
         if info.locked:
-            return self.tr("{} is locked: unlock it to change it").format(info.name)
+            return self.tr("{0} is locked: unlock it to change it").format(info.name)
         if not self.surface.shown[info.id]:
-            return self.tr("{} is not shown: show it to change it").format(info.name)
+            return self.tr("{0} is not shown: show it to change it").format(info.name)
         return ""
 
     def allowed(self) -> bool:
@@ -240,10 +240,6 @@ class Sheet(Stage):
         corner = self.to_window(-0.5, -0.5)
         shift = np.array([corner.x(), corner.y()], np.float32)
         return (self.points + np.float32(0.5)) * np.float32(self.window_scale) + shift
-
-    @property
-    def moved_point(self) -> int | None:
-        return None if self._moved is None else self._moved[0]
 
     def move_point(self, index: int | None, to: Point = (0.0, 0.0)) -> None:
         """Show a point elsewhere while it is dragged; None shows it where it was."""

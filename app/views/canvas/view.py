@@ -94,12 +94,15 @@ class View:
 
     def sight(self, image: Size, part: Box) -> Box:
         """The device pixels of a part of the window, or its surroundings, whose centre lies on the image."""
-        return Box(
-            ceil(self.left - 0.5),
-            ceil(self.top - 0.5),
-            ceil(self.left + self.scale * image[1] - 0.5),
-            ceil(self.top + self.scale * image[0] - 0.5),
-        ) & part
+        return (
+            Box(
+                ceil(self.left - 0.5),
+                ceil(self.top - 0.5),
+                ceil(self.left + self.scale * image[1] - 0.5),
+                ceil(self.top + self.scale * image[0] - 0.5),
+            )
+            & part
+        )
 
     def pixels(self, box: Box, image: Size, grid: Size | None = None) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """The rows and the columns of the image under the centres of a box of device pixels.

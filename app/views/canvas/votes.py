@@ -82,7 +82,7 @@ def legend(votes: Sequence[Vote], room: QRectF) -> Legend:
 def paint_legend(
     painter: QPainter, laid: Legend, title: str, frame_text: str, accent: QColor, pointer: QPointF | None
 ) -> None:
-    """frame_text: how a frame is called, with {} for its number."""
+    """frame_text: how a frame is called, with {0} for its number."""
     painter.save()
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.setPen(Qt.PenStyle.NoPen)

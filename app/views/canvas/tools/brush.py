@@ -55,7 +55,7 @@ class Brush(ToolBase):
         self._draw(at)
         self.canvas.last_point = self._from[0]
         self._from = None
-        self.canvas.commit(self.canvas.tr("Erase") if self._erasing else self.canvas.tr("Paint"))
+        self.canvas.commit("Erase" if self._erasing else "Paint")
 
     def leave(self) -> None:
         self._at = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import Qt
 
+from app.views.canvas.texts import tr
 from app.views.canvas.tools.base import Pointer, ToolBase
 from app.views.canvas.tools.outline import ENTER
 
@@ -33,7 +34,7 @@ class Click(ToolBase):
     def hint(self) -> str:
         if not self._proposing:
             return ""
-        return self.canvas.tr("Enter takes the mask · right click: not this · Esc drops it")
+        return tr("Enter takes the mask · right click: not this · Esc drops it")
 
     @property
     def _proposing(self) -> bool:

@@ -9,6 +9,7 @@ from PySide6.QtGui import QFontMetricsF, QPainter
 
 from app.core.raster import enclosed, region
 from app.views.canvas.marks import tag, tag_box
+from app.views.canvas.texts import tr
 from app.views.canvas.tools.base import Pointer, ToolBase
 
 if TYPE_CHECKING:
@@ -32,13 +33,13 @@ class Fill(ToolBase):
         own = draft.ids[y, x] == draft.value
         box = (enclosed if own else region)(draft.mask, draft.ids, (x, y))
         self.canvas.touch(draft.add(box))
-        if not self.canvas.commit(self.canvas.tr("Erase") if at.right else self.canvas.tr("Fill")):
+        if not self.canvas.commit("Erase" if at.right else "Fill"):
             self.canvas.say(self._why_not(own and not at.right))
 
     def _why_not(self, own: bool) -> str:
         if own:
-            return self.canvas.tr("This region has no holes to fill")
-        return self.canvas.tr("Nothing here that may be changed")
+            return tr("This region has no holes to fill")
+        return tr("Nothing here that may be changed")
 
 
 class Pick(ToolBase):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QPointF, QRectF, Qt, QTimer
 from PySide6.QtGui import QPainter
 
+from app.views.canvas.texts import tr
 from app.views.canvas.tools.base import Pointer, ToolBase
 from app.views.canvas.votes import Legend, legend, paint_legend, paint_votes
 
@@ -75,7 +76,7 @@ class Inspect(ToolBase):
         self._asked = self._next = None
 
     def hint(self) -> str:
-        return self.canvas.tr("Held: click again or press Esc to let go") if self._held else ""
+        return tr("Held: click again or press Esc to let go") if self._held else ""
 
     def shape(self) -> Qt.CursorShape:
         if self._position is not None and self._legend().cross_at(self._position) is not None:
@@ -96,7 +97,7 @@ class Inspect(ToolBase):
         bright = [row is not None and v.frame == row.frame for v in canvas.votes]
         paint_votes(painter, canvas.to_window(*self._asked), places, accent, bright)
         if laid.rows:
-            title, name = canvas.tr("Votes come from"), canvas.tr("frame {}")
+            title, name = tr("Votes come from"), tr("frame {0}")
             paint_legend(painter, laid, title, name, accent, self._position)
 
     def extent(self) -> QRectF:

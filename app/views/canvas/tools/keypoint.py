@@ -10,6 +10,7 @@ from PySide6.QtGui import QFontMetricsF, QPainter
 
 from app.views.canvas.hit import nearest_point, next_missing
 from app.views.canvas.marks import around, tag, tag_box
+from app.views.canvas.texts import tr
 from app.views.canvas.tools.base import Pointer, ToolBase
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ class Keypoints(ToolBase):
         super().__init__(canvas)
         self._at: Pointer | None = None
         self._dragged: int | None = None
+        self._far = False  # it was not only clicked
         self._after = -1  # the point before the one that is placed next
 
     def press(self, at: Pointer) -> None:
@@ -40,7 +42,7 @@ class Keypoints(ToolBase):
         if hit is not None and at.right:
             canvas.keypoint_toggled.emit(names[hit])
         elif hit is not None:
-            self._dragged = hit
+            self._dragged, self._far = hit, False
         elif not at.right and canvas.inside(at):
             self._place(at)
 
@@ -48,9 +50,9 @@ class Keypoints(ToolBase):
         canvas = self.canvas
         names, point = canvas.skeleton.names, self._next()
         if not names:
-            canvas.say(canvas.tr("This project has no keypoints yet: name them in the skeleton first"))
+            canvas.say(tr("This project has no keypoints yet: name them in the skeleton first"))
         elif point is None:
-            canvas.say(canvas.tr("All keypoints are placed: drag one to move it"))
+            canvas.say(tr("All keypoints are placed: drag one to move it"))
         else:
             self._after = point
             canvas.keypoint_placed.emit(names[point], at.x, at.y)
@@ -58,11 +60,12 @@ class Keypoints(ToolBase):
     def move(self, at: Pointer) -> None:
         self._at = at
         if self._dragged is not None:
+            self._far = True
             self.canvas.move_point(self._dragged, self._clamped(at))
 
     def release(self, at: Pointer) -> None:
         dragged, self._dragged = self._dragged, None
-        if dragged is None or self.canvas.moved_point is None:
+        if dragged is None or not self._far:
             return
         x, y = self._clamped(at)
         self.canvas.move_point(None)

@@ -11,6 +11,7 @@ from PySide6.QtGui import QColor, QPainter, QPainterPath
 from app.core.raster import Point, polygon
 from app.views.canvas.hit import nearest_point
 from app.views.canvas.marks import DARK, two_tone
+from app.views.canvas.texts import tr
 from app.views.canvas.tools.base import Pointer, ToolBase
 from app.views.drawing import line_colour
 
@@ -44,7 +45,7 @@ class Outline(ToolBase):
         draft = self.canvas.draft
         if draft is not None:
             self.canvas.touch(draft.add(polygon(draft.mask, points)))
-            self.canvas.commit(self.canvas.tr("Erase") if self._right else name)
+            self.canvas.commit("Erase" if self._right else name)
 
     def cancel(self) -> None:
         self.points = []
@@ -88,7 +89,7 @@ class Lasso(Outline):
 
     def release(self, at: Pointer) -> None:
         if self.points:
-            self._close(self.canvas.tr("Lasso"))
+            self._close("Lasso")
 
     def wanted(self) -> frozenset[Qt.Key]:
         return frozenset({Qt.Key.Key_Escape}) if self.points else frozenset()
@@ -159,12 +160,12 @@ class Polygon(Outline):
         super().cancel()
 
     def hint(self) -> str:
-        return self.canvas.tr("Enter closes · Backspace takes a point back · Esc cancels") if self.points else ""
+        return tr("Enter closes · Backspace takes a point back · Esc cancels") if self.points else ""
 
     def _finish(self) -> None:
         self._dragged = None
         if len(self.points) > 2:
-            self._close(self.canvas.tr("Polygon"))
+            self._close("Polygon")
 
     def _hit(self, at: Pointer) -> int | None:
         places = [self.canvas.to_window(*p).toTuple() for p in self.points]
@@ -173,11 +174,11 @@ class Polygon(Outline):
     def paint(self, painter: QPainter) -> None:
         if not self.points:
             return
-        ahead = [self._at.position] if self._at is not None and self._dragged is None else []
+        hit = self._hit(self._at) if self._at is not None else None
+        ahead = [self._at.position] if self._at is not None and hit is None else []
         self._paint(painter, self._path(*ahead))
         painter.save()
         painter.setPen(DARK)
-        hit = self._hit(self._at) if self._at is not None else None
         for i, point in enumerate(self.points):
             radius = 5.5 if i == hit else 3.5
             painter.setBrush(QColor(Qt.GlobalColor.white))
