@@ -176,3 +176,38 @@ def read_progress(folder: Path) -> Progress:
     files = {name: f"samples/{name}.png" for name in SAMPLES if (folder / "samples" / f"{name}.png").exists()}
     progress.samples, progress.sampled = files, progress.step
     return progress
+
+
+@dataclass(frozen=True, slots=True)
+class Footage:
+    """What a scan of folders found. looked of total: how far it is. seconds: of all videos that can be used.
+
+    unreadable: why, one line each. duplicates: videos that nearly repeat another; still: in which nothing moves.
+    """
+
+    looked: int
+    total: int
+    videos: int = 0
+    seconds: float = 0.0
+    photos: int = 0
+    unreadable: tuple[str, ...] = ()
+    duplicates: tuple[str, ...] = ()
+    still: tuple[str, ...] = ()
+
+    @property
+    def usable(self) -> bool:
+        return self.videos > 0 or self.photos > 0
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the user asks for. scratch: not from the shipped encoder. home: the folder that runs live in."""
+
+    folders: tuple[Path, ...]
+    recipe: str
+    scratch: bool
+    minutes: float | None
+    steps: int | None
+    device: str | None
+    precision: str
+    home: Path
