@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from app.core.annotations import FrameLabels
 from app.core.document import Document
-from app.core.doubt import doubts
+from app.core.doubt import suggestions
 from app.core.media import Media
 from app.core.spans import update_requests
 from model.evaluation.layout import DavisSequence, find_sequences
@@ -168,9 +168,8 @@ def _measure(document: Document, frame: int, truth: UInt8Array, objects: list[in
     return measure_frame(truth, labels.ids, objects)
 
 
-def _most_doubtful(document: Document, scores: NDArray[np.float64]) -> int:
-    found = doubts(document) or doubts(document, apart=1)
-    return found[0][0]
+def _suggested(document: Document, scores: NDArray[np.float64]) -> int:
+    return suggestions(document, most=1)[0][0]
 
 
 def _widest_gap(document: Document, scores: NDArray[np.float64]) -> int:
@@ -187,7 +186,7 @@ def _worst(document: Document, scores: NDArray[np.float64]) -> int:
 
 
 PICKS: dict[Pick, Callable[[Document, NDArray[np.float64]], int]] = {
-    Pick.DOUBT: _most_doubtful,
+    Pick.DOUBT: _suggested,
     Pick.UNIFORM: _widest_gap,
     Pick.ORACLE: _worst,
 }

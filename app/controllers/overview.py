@@ -23,7 +23,8 @@ from app.views.status_line import Gauge
 from model.types import Origin
 
 _GAUGES_MS = 2000
-_DOUBT_MS = 200  # after the last change; looking for doubtful frames takes a moment in a long video
+_DOUBT_MS = 200  # after the last change of a long video, where looking for doubtful frames takes a moment
+_LONG = 5000  # frames
 _LOADING = "Loading the encoder…"
 
 
@@ -126,8 +127,10 @@ class Overview(QObject):
             window.timeline.set_span(*document.span)
         window.set_history(document.history.undo_name, document.history.redo_name)
         self.show_title()
-        self._allow()
-        if not self._looking.isActive():
+        if self._session.count < _LONG:
+            self._look()
+        else:
+            self._allow()
             self._looking.start()
 
     def _allow(self) -> None:

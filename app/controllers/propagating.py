@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from PySide6.QtCore import QObject, Signal
 
@@ -20,6 +21,7 @@ from app.jobs.inference import InferenceThread
 from app.jobs.queries import Engine
 from app.resume import remaining
 from app.views.dialogs.preflight import PreflightDialog
+from app.views.notice_bar import Notice
 from model.types import Anchor, Direction, PropagationRequest
 
 
@@ -49,6 +51,7 @@ class Propagating(QObject):
         self._number = 0
         self._weights = ""
         self._rate: float | None = None  # steps per second, as measured last
+        self._notice: Notice | None = None  # how the last one ended
         self.settle: Callable[[], object] = lambda: None
         session.closing.connect(self.halt)
         session.closed.connect(self._forget)
@@ -143,6 +146,7 @@ class Propagating(QObject):
         self._number += 1
         job = self._session.document.begin_job(name, requests[0], self._weights)
         self._run, self._left = _Run(self._number, job, requests), None
+        self._hush()
         self._session.gather(True)
         self._window.set_running(True)
         self._window.set_status(self.tr("Preparing…"), 0.0)
@@ -235,7 +239,7 @@ class Propagating(QObject):
     def _finish(self, number: int) -> None:
         if self._is_ours(number):
             run = self._end()
-            self._window.notify(self._summary(len(run.frames)))
+            self._say(self._summary(len(run.frames)))
 
     def _stopped(self, number: int) -> None:
         if self._is_ours(number):
@@ -251,9 +255,19 @@ class Propagating(QObject):
     def _fail(self, number: int, why: str) -> None:
         if self._is_ours(number):
             self._left = self._end()
-            self._window.notify(why, "error", self.tr("Try again"), self.go_on)
+            self._say(why, "error", self.tr("Try again"), self.go_on)
         elif number < 0:
             self._window.notify(why, "error")
+
+    def _say(self, text: str, *more: Any) -> None:
+        """How it ended, in place of how the one before did."""
+        self._hush()
+        self._notice = self._window.notify(text, *more)
+
+    def _hush(self) -> None:
+        if self._notice is not None:
+            self._window.notices.close_notice(self._notice)
+            self._notice = None
 
     def _summary(self, count: int) -> str:
         """What came of it, and what to do next."""
@@ -266,4 +280,5 @@ class Propagating(QObject):
         return self.tr("{0} {1} {2} to see the first.").format(done, look, key)
 
     def _forget(self) -> None:
+        self._hush()
         self._left = None

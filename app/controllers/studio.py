@@ -25,6 +25,7 @@ from app.controllers.saving import Saving
 from app.controllers.segmenting import Segmenting
 from app.controllers.session import Session
 from app.controllers.shell import Shell
+from app.controllers.training import Training
 from app.controllers.viewing import Viewing
 from app.core.keymap import KeyMap
 from app.core.settings import Settings
@@ -46,14 +47,15 @@ class Studio(QObject):
         """weights, device: as `model.features.load_extractor` takes them; without a device, the settings say."""
         super().__init__()
         self.settings = settings = settings or Settings()
-        self._weights = weights
         keymap, notes = KeyMap.read(settings["keys"])
         self.window = window = Shell(keymap)
         for note in notes:
             window.notify(note, "warning")
         chosen = device or (None if settings["device"] == "auto" else settings["device"])
-        self.inference = InferenceThread(weights, chosen, settings["cache.features"] << 20)
         self.session = session = Session()
+        self.training = Training(session, window, settings)
+        self._given = weights
+        self.inference = InferenceThread(self._weights(), chosen, settings["cache.features"] << 20)
         self.background = Background()
         self.crashes = Crashes(window)
         questions = Questions(self.inference)
@@ -77,7 +79,7 @@ class Studio(QObject):
         self._join_settings()
 
     def _join(self) -> None:
-        session, window = self.session, self.window
+        session, window, settings = self.session, self.window, self.settings
         self.objects.settle = self.editing.settle = self.propagating.settle = self.segmenting.settle
         self.editing.step_back = self.segmenting.undo
         self.editing.halt = self.propagating.halt
@@ -89,7 +91,8 @@ class Studio(QObject):
         session.closing.connect(self._questions.forget)
         session.closed.connect(lambda: self.inference.open(None))
         session.failed.connect(lambda text: window.notify(text, "error"))
-        for know in (self.viewing.know, self.overview.know, self.preferences.know):
+        self.training.encoders.changed.connect(lambda: self._use(settings["device"]))
+        for know in (self.viewing.know, self.overview.know, self.preferences.know, self.training.know):
             self.inference.ready.connect(know)
         window.dropped.connect(self._dropped)
         window.closing.connect(self._closing)
@@ -110,8 +113,17 @@ class Studio(QObject):
             "overlay.contours": panel.set_contours,
             "propagation.follow": follow.setChecked,
             "autosave.minutes": self.saving.set_minutes,
-            "device": lambda name: self.inference.use(self._weights, None if name == "auto" else name),
+            "device": self._use,
         }
+
+    def _weights(self) -> str | None:
+        """Those that the program was started with, or else those that the user chose."""
+        chosen = self._given or self.training.encoders.weights()
+        return None if chosen is None else str(chosen)
+
+    def _use(self, device: str) -> None:
+        """Another encoder, or another device, from the next propagation on."""
+        self.inference.use(self._weights(), None if device == "auto" else device)
 
     def show(self, path: Path | None = None) -> None:
         """Show the window, and then open what is to be opened; the encoder is loaded meanwhile."""
@@ -121,12 +133,14 @@ class Studio(QObject):
             self.opening.open(path)
         else:
             self.opening.offer_unsaved()
+        self.training.offer()
 
     def close(self, keep: bool = False) -> None:
         """End everything, without asking. keep: what was not saved is offered next time."""
         self.overview.close()
         self.saving.set_minutes(0)
         self.exchanging.stop()
+        self.training.close()
         self.session.close(keep)
         self.inference.close()
         self.background.close()

@@ -302,6 +302,25 @@ _TABLE: tuple[tuple[Category, str, tuple[tuple[str, str, str, str, str], ...]], 
             ("propagate.follow", "Follow the run", "", "Show each frame as it is finished, or stay", ""),
         ),
     ),
+    (
+        Category.TRAIN,
+        "train",
+        (
+            (
+                "train.retrain",
+                "Retrain on my videos…",
+                "",
+                "A better encoder from your own footage, without labels",
+                "graduation-cap",
+            ),
+            ("train.runs", "Training runs", "", "How runs go, and what they are worth", "chart-line"),
+        ),
+    ),
+    (
+        Category.TRAIN,
+        "encoder",
+        (("train.restore", "Encoder before", "", "Use the encoder again that was in use before", ""),),
+    ),
     (Category.HELP, "keys", (("help.keys", "Keys", "F1", "All keys, as they are now", "keyboard"),)),
     (Category.HELP, "about", (("help.about", "About MER Studio", "", "Version, licence and encoder", "info"),)),
 )

@@ -118,6 +118,9 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("keys", {}),  # keys by action, where they differ from the table: see app.core.keymap
     Setting("export.last", {}),  # what the export dialog was left with
+    Setting("encoder", ""),  # weights in use; the shipped ones if empty
+    Setting("encoder.before", ""),  # those to go back to
+    Setting("train.last", {}),  # what the training dialog was left with
     Setting("folder.last", ""),  # where files were last chosen
 )  # fmt: skip
 

@@ -19,12 +19,18 @@ def demo(
         str | None, typer.Option(help="Encoder file, or untrained or lab; the bundled encoder when left out.")
     ] = None,
     device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1 or mps; the fastest when left out.")] = None,
+    window: Annotated[
+        bool, typer.Option("--window", help="Do it in the window, with a picture of every step.")
+    ] = False,
 ) -> None:
     """Film a pond, carry the first frame's mask and keypoints through the film, and show how well that went.
 
     The film is painted by the program: two koi and a turtle swim among lily pads and behind each other. Its truth is
     known exactly, and only the first frame of it is given away.
     """
+    if window:
+        _tour(out, frames, size, weights, device)
+        return
     from app.demo.run import run_demo
     from app.propagation import Interrupted
 
@@ -34,6 +40,16 @@ def demo(
         typer.echo("mer: stopped", err=True)
         raise typer.Exit(130) from None
     _show(result)
+
+
+def _tour(out: Path, frames: int, size: int, weights: str | None, device: str | None) -> None:
+    from app.demo.tour import Step, run_tour
+
+    def tell(step: Step) -> None:
+        typer.echo(f"{step.picture.name}: {step.name}" + (f", {step.result}" if step.result else ""))
+
+    run_tour(out, frames, size, weights, device, tell)
+    typer.echo(f"pictures of every step are in {out}")
 
 
 def _show(demo: Demo) -> None:

@@ -1,9 +1,9 @@
 """Click to segment: from a few clicks to the mask of the object that they mean.
 
 What tells an object from the rest is, first of all, that it moves otherwise than the camera; then that it is near the
-click, and of like features. From these the first click makes a guess on the cells of the feature grid, and GrabCut,
-which sees brightness, colour and the guess side by side, cuts the picture along it. Every further click bends the mask
-that is there, most of all near by and where things look like the place that was clicked.
+click. From these the first click makes a guess on the cells of the feature grid, and GrabCut, which sees brightness,
+colour and the guess side by side, cuts the picture along it. Every further click bends the mask that is there, most of
+all near by and where features, colour and motion are like those of the place that was clicked.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class SegmentOptions:
     """Weights are in units of log odds. They were chosen on first and middle frames of the development sequences.
 
     reach:    of the picture's height, how far from its click an object is taken to go at first.
-    motion, likeness, ease: weight of like motion, of like features, and what speaks for the object anyway.
+    motion, ease: weight of like motion, and what speaks for the object anyway.
     hold:     of the mask so far, when there is another click.
     pull:     of another click; around it, `spread` mask sizes wide, with `colour`, `features` and `moves` telling what
               is like its place and unlike the rest of what it lies in.
@@ -34,9 +34,8 @@ class SegmentOptions:
     """
 
     reach: float = 0.55
-    motion: float = 1.2
-    likeness: float = 0.75
-    ease: float = 0.08
+    motion: float = 1.0
+    ease: float = 0.3
     hold: float = 2.0
     pull: float = 4.5
     spread: float = 0.7
@@ -99,8 +98,7 @@ class Segmenter:
         """From one click: what moves like it and is near."""
         o = self._options
         near = 1 - 2 * (self._distance(click) / (o.reach * self._size[0])) ** 2
-        like = self._features @ _direction(self._at(self._features, click))
-        return o.motion * self._moves_like(click) + near + o.likeness * like + o.ease
+        return np.asarray(o.motion * self._moves_like(click) + near + o.ease, np.float32)
 
     def _moves_like(self, click: Click) -> FloatArray:
         """Motion like that of the click against none but the camera's: nothing is told by a click on what stands."""
@@ -211,10 +209,6 @@ def own_motion(flow: FloatArray) -> FloatArray:
         return np.asarray(moved - np.median(moved, axis=(0, 1)), np.float32)
     ends = cv2.perspectiveTransform(start.reshape(1, -1, 2), camera).reshape(height, width, 2)
     return np.asarray(moved - (ends - start), np.float32)
-
-
-def _direction(vector: FloatArray) -> FloatArray:
-    return np.asarray(vector / max(float(np.linalg.norm(vector)), 1e-6), np.float32)
 
 
 def _depth(mask: BoolArray) -> FloatArray:

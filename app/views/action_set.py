@@ -14,7 +14,7 @@ from app.views import icons, wording
 
 # What can be done before a video is open.
 ANYTIME = {"file.open", "file.folder", "file.sample", "file.quit", "edit.settings", "view.full_screen"}
-ANYTIME |= {action.id for action in ACTIONS if action.category is Category.HELP}
+ANYTIME |= {action.id for action in ACTIONS if action.category in (Category.TRAIN, Category.HELP)}
 
 
 def words(text: str) -> str:

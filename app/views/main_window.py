@@ -66,17 +66,16 @@ class MainWindow(QMainWindow):
         self.view_panel, self.transport = self._editor.view, self._editor.transport
         self.hints = self._editor.hints
         self.welcome = WelcomePage()
-        self.notices = NoticeBar()
         self.status = StatusLine(self.actions["propagate.stop"])
         self._keys: KeysPage | None = None
         self._pages = QStackedWidget()
         self._pages.addWidget(self.welcome)
         self._pages.addWidget(self._editor)
         middle = QWidget()
+        self.notices = NoticeBar(middle)
         layout = QVBoxLayout(middle)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
-        layout.addWidget(self.notices)
         layout.addWidget(self._pages, 1)
         layout.addWidget(self.status)
         self.setCentralWidget(middle)

@@ -1,10 +1,13 @@
-"""News and errors in a line above the work, each with a way out; nothing has to be clicked away to go on."""
+"""News and errors in a line above the work, each with a way out; nothing has to be clicked away to go on.
+
+The lines float: whoever paints while one appears must not have the picture pushed from under the pointer.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import Qt, QTimer
+from PySide6.QtCore import QEvent, QObject, Qt, QTimer
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from app.views.theme import UNIT
@@ -16,15 +19,19 @@ LEVELS = {
     "error": ("ph.warning-octagon", "error"),
 }
 MOST = 3  # more at once would push the work away; the oldest goes
+WIDTH = 96 * UNIT
 SHORT_MS = 8000  # good news goes by itself
 
 
 class NoticeBar(QWidget):
-    def __init__(self) -> None:
-        super().__init__()
+    """At the top of whatever it is a child of, in the middle."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
-        self._layout.setSpacing(0)
+        self._layout.setSpacing(UNIT // 2)
+        parent.installEventFilter(self)
         self._notices: list[Notice] = []
         self.hide()
 
@@ -60,6 +67,24 @@ class NoticeBar(QWidget):
             notice.hide()
             notice.deleteLater()
             self.setVisible(bool(self._notices))
+
+    def event(self, event: QEvent) -> bool:
+        done = super().event(event)
+        if event.type() == QEvent.Type.LayoutRequest:  # a line came, went, or has another height
+            self._place()
+        return done
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if watched is self.parent() and event.type() == QEvent.Type.Resize:
+            self._place()
+        return super().eventFilter(watched, event)
+
+    def _place(self) -> None:
+        room = self.parentWidget().width()
+        width = min(room - 4 * UNIT, WIDTH)
+        height = self._layout.heightForWidth(width) if self._layout.hasHeightForWidth() else self.sizeHint().height()
+        self.setGeometry((room - width) // 2, UNIT, width, height)
+        self.raise_()
 
     def clear(self) -> None:
         for notice in self.notices:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -107,13 +107,12 @@ def look_at(source: Path) -> Look:
     return Look(source, "video", seconds, count, "", moved < _STILL, prints)
 
 
-def duplicates(looks: Iterable[Look], alike: Callable[[Look, Look], bool] | None = None) -> tuple[tuple[Path, ...], ...]:
+def duplicates(looks: Iterable[Look]) -> tuple[tuple[Path, ...], ...]:
     """Groups of two and more videos that show nearly the same, whatever their size, format and compression."""
-    same = alike or _alike
     groups: list[list[Look]] = []
     for look in sorted((k for k in looks if k.prints is not None), key=lambda k: (-k.frames, str(k.path))):
         for group in groups:
-            if same(group[0], look):
+            if _alike(group[0], look):
                 group.append(look)
                 break
         else:

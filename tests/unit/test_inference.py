@@ -1,144 +1,227 @@
-"""Weights with parts, from the file to the labels: what the recipe says is done, and may be overruled."""
+"""The inference thread: it does what the propagator does, and can be stopped, asked and relied on."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
 import torch
+from PySide6.QtCore import QObject
 
-from model.compactness import CompactnessOptions
-from model.features import EncoderFeatures, MotionFeatures, fill_in, load_extractor
-from model.flow import FlowOptions
-from model.motion import ValueOptions
-from model.network import MatchingNetwork
-from model.positions import PositionOptions
+from app.jobs.inference import InferenceThread, is_out_of_memory
+from app.jobs.queries import ClickSegment, Engine, FeaturePca, Flow, ValueMap, Votes
+from model.features import load_extractor
 from model.propagator import Propagator
-from model.recipes import Recipe
-from model.training.checkpoint import load_file, save_file
-from model.training.state import save_weights
-from model.types import Anchor, Direction, FloatArray, LabelMap, PropagationOptions, PropagationRequest
-from tests.corpora import TINY, TINY_MER
+from model.types import Anchor, Direction, LabelMap, PropagationOptions, PropagationRequest
 from tests.videos import MemoryVideo, moving_squares
 
-IMAGES, TRUTH = moving_squares(6)
-OPTIONS = PropagationOptions(short_side=None, colour=0.0)
+FRAMES = 10
+OPTIONS = PropagationOptions(edges="bilinear")
 
 
-def written(folder: Path, recipe: Recipe) -> Path:
-    """Weights whose parts all do something."""
-    torch.manual_seed(0)
-    network = MatchingNetwork(recipe)
-    with torch.no_grad():
-        for name, parameter in network.named_parameters():
-            if name in ("fusion.alpha", "extraction.gamma"):
-                parameter += 1.0
-            elif name.startswith(("extraction.query", "extraction.key", "positions")):
-                parameter *= 5.0
-    save_weights(folder / "encoder.pt", network, recipe)
-    return folder / "encoder.pt"
+class Listener(QObject):
+    """Everything that the thread said, in the order in which it came."""
+
+    def __init__(self, thread: InferenceThread) -> None:
+        super().__init__()
+        self.said: list[tuple[str, tuple[object, ...]]] = []
+        for name in ("ready", "result", "progressed", "finished", "stopped", "failed", "answered", "query_failed"):
+            getattr(thread, name).connect(lambda *values, name=name: self.said.append((name, values)))
+
+    def of(self, name: str) -> list[tuple[object, ...]]:
+        return [values for said, values in self.said if said == name]
+
+    @property
+    def endings(self) -> list[tuple[str, tuple[object, ...]]]:
+        return [one for one in self.said if one[0] in ("finished", "stopped", "failed")]
 
 
-def confidences(weights: Path, options: PropagationOptions = OPTIONS) -> FloatArray:
-    """What the affinity of the last frame looks like, cell by cell."""
-    engine = Propagator(MemoryVideo(IMAGES), load_extractor(weights, "cpu", "fp32"))
-    results = list(engine.run(PropagationRequest((Anchor(0, LabelMap(TRUTH[0])),), options=options)))
-    assert [r.frame for r in results] == list(range(6))
-    return results[-1].confidence
+@pytest.fixture
+def video() -> MemoryVideo:
+    return MemoryVideo(moving_squares(FRAMES)[0])
 
 
-def test_weights_bring_their_parts(tmp_path: Path) -> None:
-    path = written(tmp_path, TINY_MER)
-    extractor = load_extractor(path, "cpu", "fp32")
-    assert isinstance(extractor, MotionFeatures) and extractor.recipe == "tiny-mer" and extractor.name == "encoder.pt"
-    assert extractor.flow is not None and extractor.flow.options == FlowOptions() and extractor.value == "cached"
-    features = extractor(torch.randint(0, 256, (2, 3, 30, 41), dtype=torch.uint8))
-    assert features.shape == (2, 16, 8, 11)
-    torch.testing.assert_close(features.norm(dim=1), torch.ones(2, 8, 11), atol=1e-4, rtol=0)
+@pytest.fixture
+def thread(qtbot, video: MemoryVideo) -> Iterator[InferenceThread]:
+    thread = InferenceThread("lab", "cpu")
+    thread.open(video)
+    yield thread
+    thread.close()
 
 
-def test_an_encoder_with_positions_alone_looks_at_single_frames(tmp_path: Path) -> None:
-    extractor = load_extractor(written(tmp_path, replace(TINY, positions=PositionOptions(), crop=32)), "cpu", "fp32")
-    assert type(extractor) is EncoderFeatures
-    flat = extractor(torch.full((1, 3, 64, 64), 90, dtype=torch.uint8))[0, :, 4:12, 4:12]
-    assert (flat - flat[:, :1, :1]).abs().max() > 0.05  # the same everywhere, but not in the same place
+def request(*frames: int, direction: Direction = Direction.FORWARD, **more: object) -> PropagationRequest:
+    truth = moving_squares(FRAMES)[1]
+    anchors = tuple(Anchor(frame, LabelMap(truth[frame])) for frame in frames or (0,))
+    return PropagationRequest(anchors, direction=direction, options=OPTIONS, **more)
 
 
-@pytest.mark.parametrize("inference", ["cached", "per_target", "off"])
-def test_value_extraction_is_used_as_the_recipe_says_unless_told_otherwise(tmp_path: Path, inference: str) -> None:
-    path = written(tmp_path, replace(TINY_MER, value=ValueOptions(windows=4, inference=inference), compactness=None))
-    by_mode = {v: confidences(path, replace(OPTIONS, value=v)) for v in ("cached", "per_target", "off")}
-    np.testing.assert_array_equal(confidences(path), by_mode[inference])
-    for one, two in (("cached", "per_target"), ("cached", "off"), ("per_target", "off")):
-        assert np.abs(by_mode[one] - by_mode[two]).max() > 1e-3
+def test_results_are_the_propagator_s_without_the_frames_that_a_person_made(qtbot, thread, video) -> None:
+    heard = Listener(thread)
+    with qtbot.waitSignal(thread.finished):
+        thread.submit(5, request(0, 6, direction=Direction.BOTH))
+    direct = Propagator(MemoryVideo(video.images), load_extractor("lab", "cpu"))
+    expected = {r.frame: r for r in direct.run(request(0, 6, direction=Direction.BOTH))}
+    results = heard.of("result")
+    assert [frame for _, frame, _ in results] == [f for f in expected if f not in (0, 6)]
+    for job, frame, labels in results:
+        assert job == 5
+        assert np.array_equal(labels.labels.unpack().ids, expected[frame].labels.ids)
+        assert labels.confidence == expected[frame].certainty
+    assert heard.endings == [("finished", (5,))]
 
 
-@pytest.mark.parametrize("where", ["both", "infer", "train", "off"])
-def test_the_compactness_prior_is_used_as_the_recipe_says_unless_told_otherwise(tmp_path: Path, where: str) -> None:
-    path = written(tmp_path, replace(TINY, compactness=CompactnessOptions(where, infer_above=0.0)))
-    without, always = (confidences(path, replace(OPTIONS, compact=above)) for above in (1.0, 0.0))
-    assert np.abs(without - always).max() > 0.01
-    np.testing.assert_array_equal(confidences(path), always if where in ("both", "infer") else without)
-    plain = confidences(written(tmp_path, TINY))
-    np.testing.assert_array_equal(plain, without)
+def test_progress_goes_to_the_end_even_where_steps_give_no_result(qtbot, thread) -> None:
+    heard = Listener(thread)
+    with qtbot.waitSignal(thread.finished):
+        thread.submit(1, request(0, 9, direction=Direction.BOTH))
+    steps = [(done, total) for _, done, total, _ in heard.of("progressed")]
+    assert steps == [(n, 20) for n in range(1, 21)]  # there and back
+    assert all(rate > 0 for *_, rate in heard.of("progressed"))
 
 
-def test_where_the_prior_begins_is_a_switch(tmp_path: Path) -> None:
-    low, high = (
-        confidences(written(tmp_path, replace(TINY, compactness=CompactnessOptions("infer", infer_above=above))))
-        for above in (0.0, 0.9)
-    )
-    assert not np.array_equal(low, high)
+def test_several_requests_are_one_job(qtbot, thread) -> None:
+    heard = Listener(thread)
+    with qtbot.waitSignal(thread.finished):
+        thread.submit(1, request(0, stop=3), request(0, start=6, stop=8))
+    assert [frame for _, frame, _ in heard.of("result")] == [1, 2, 6, 7]
+    assert heard.of("progressed")[-1][1:3] == (11, 11)
+    assert len(heard.endings) == 1
 
 
-@pytest.mark.parametrize("change", [{"flow": None}, {"flow": FlowOptions("none")}, {"flow": FlowOptions(gap=2)}])
-def test_flow_is_a_switch_of_use_as_well(tmp_path: Path, change: dict[str, Any]) -> None:
-    with_flow = confidences(written(tmp_path, TINY_MER))
-    assert not np.array_equal(confidences(written(tmp_path, replace(TINY_MER, **change))), with_flow)
+def test_stop_keeps_what_is_finished_and_the_next_job_runs(qtbot, thread) -> None:
+    heard = Listener(thread)
+    thread.result.connect(lambda job, frame, labels: frame == 2 and thread.stop(job))
+    with qtbot.waitSignal(thread.stopped):
+        thread.submit(1, request())
+    assert 2 <= len(heard.of("result")) < FRAMES - 1
+    with qtbot.waitSignal(thread.finished):
+        thread.submit(2, request(start=7))
+    assert heard.endings == [("stopped", (1,)), ("finished", (2,))]
 
 
-def test_what_the_encoder_lacks_is_off() -> None:
-    filled = fill_in(PropagationOptions(), load_extractor("lab", "cpu"))
-    assert (filled.value, filled.compact) == ("off", 1.0)
-    asked = PropagationOptions(value="per_target", compact=0.3)
-    assert fill_in(asked, load_extractor("untrained", "cpu")) == asked
-    assert replace(filled, value=None, compact=None) == PropagationOptions()
+def test_a_pass_that_gives_no_results_yet_is_stopped_as_well(qtbot, thread) -> None:
+    """Between two references, the way there is walked before the first result comes from the way back."""
+    heard = Listener(thread)
+    thread.progressed.connect(lambda job, done, total, rate: done == 2 and thread.stop(job))
+    with qtbot.waitSignal(thread.stopped):
+        thread.submit(1, request(0, 9, direction=Direction.BOTH))
+    assert heard.of("result") == [] and len(heard.of("progressed")) < 6
 
 
-@pytest.mark.parametrize(("name", "value"), [("value", "always"), ("compact", 1.5), ("compact", -0.1)])
-def test_wrong_options(name: str, value: object) -> None:
-    with pytest.raises(ValueError, match=f"option {name} cannot be {value!r}"):
-        PropagationOptions(**{name: value})  # type: ignore[arg-type]
+def test_questions_are_answered_between_two_frames_of_a_run(qtbot, thread) -> None:
+    heard = Listener(thread)
+    thread.result.connect(lambda job, frame, labels: frame == 1 and thread.ask(7, Flow(3, OPTIONS)))
+    with qtbot.waitSignal(thread.finished):
+        thread.submit(1, request())
+    order = [name for name, _ in heard.said]
+    assert order.index("answered") < order.index("finished")
+    assert heard.of("answered")[0][0] == 7
 
 
-def test_a_recipe_of_a_newer_version_is_refused_with_the_remedy(tmp_path: Path) -> None:
-    path = written(tmp_path, TINY)
-    content = load_file(path)
-    content["recipe"]["telepathy"] = True
-    save_file(path, {"recipe": content["recipe"], "state_dict": content["state_dict"]})
-    with pytest.raises(ValueError, match=r"encoder\.pt: recipe has a field 'telepathy' .*; update mer-studio"):
-        load_extractor(path, "cpu")
+def test_of_questions_of_one_kind_the_latest_is_answered(qtbot, thread) -> None:
+    heard = Listener(thread)
+    with qtbot.waitSignal(thread.ready):
+        thread.warm_up()
+    with thread._inbox.lock:  # nothing is looked at while these come
+        for number, frame in enumerate(range(5)):
+            thread.ask(number, FeaturePca(frame, OPTIONS))
+        thread.ask(99, Flow(0, OPTIONS))
+    qtbot.waitUntil(lambda: len(heard.of("answered")) == 2)
+    assert sorted(number for number, _ in heard.of("answered")) == [4, 99]
 
 
-def test_raft_weights_are_wanted_where_raft_was_learned_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path / "hub"))
-    path = written(tmp_path, replace(TINY_MER, flow=FlowOptions("raft")))
-    with pytest.raises(ValueError, match="RAFT has no weights here"):
-        load_extractor(path, "cpu")
-    with pytest.raises(ValueError, match=r"mine\.pth: cannot be read"):
-        load_extractor(path, "cpu", flow_weights=tmp_path / "mine.pth")
+def test_what_cannot_be_is_said_in_a_line_and_the_thread_lives_on(qtbot, thread) -> None:
+    heard = Listener(thread)
+    wrong = PropagationRequest((Anchor(0, LabelMap(np.ones((5, 5), np.uint8))),))
+    with qtbot.waitSignal(thread.failed):
+        thread.submit(1, wrong)
+    job, text = heard.of("failed")[0]
+    assert job == 1 and "5×5" in text and "\n" not in text
+    with qtbot.waitSignal(thread.query_failed):
+        thread.ask(3, ValueMap(0, OPTIONS))
+    assert "no value map" in heard.of("query_failed")[0][1]
+    with qtbot.waitSignal(thread.finished):
+        thread.submit(2, request())
 
 
-def test_engine_features_are_shared_by_all_directions_of_work(tmp_path: Path) -> None:
-    """Backwards and forwards a cached frame is the same, so a second run encodes nothing."""
-    engine = Propagator(MemoryVideo(IMAGES), load_extractor(written(tmp_path, TINY_MER), "cpu", "fp32"))
-    first, last = (Anchor(n, LabelMap(TRUTH[n])) for n in (0, 5))
-    list(engine.run(PropagationRequest((first,), options=OPTIONS)))
-    spent = engine.timings
-    assert {"flow", "value", "encode"} <= set(spent)
-    list(engine.run(PropagationRequest((last,), direction=Direction.BACKWARD, options=OPTIONS)))
-    after = engine.timings
-    assert all(after[stage] == spent[stage] for stage in ("flow", "value", "encode"))
+def test_without_an_encoder_the_job_says_so(qtbot, video) -> None:
+    thread = InferenceThread("nowhere.pt", "cpu")
+    heard = Listener(thread)
+    thread.open(video)
+    with qtbot.waitSignal(thread.failed):
+        thread.submit(1, request())
+    assert heard.of("failed")[0][0] == 1 and "nowhere.pt" in heard.of("failed")[0][1]
+    thread.close()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [MemoryError(), torch.OutOfMemoryError("CUDA out of memory"), RuntimeError("not enough memory: you tried")],
+    ids=["main memory", "graphics card", "torch's allocator"],
+)
+def test_running_out_of_memory_keeps_frames_and_names_a_way_out(qtbot, thread, monkeypatch, error: Exception) -> None:
+    heard, walked = Listener(thread), Propagator.steps
+
+    def steps(self: Propagator, wanted: PropagationRequest):
+        for number, result in enumerate(walked(self, wanted)):
+            if number == 4:
+                raise error
+            yield result
+
+    monkeypatch.setattr(Propagator, "steps", steps)
+    with qtbot.waitSignal(thread.failed):
+        thread.submit(1, request())
+    assert "smaller working size" in heard.of("failed")[0][1]
+    assert [frame for _, frame, _ in heard.of("result")] == [1, 2, 3]
+    monkeypatch.undo()
+    with qtbot.waitSignal(thread.finished):
+        thread.submit(2, request())
+
+
+def test_other_errors_are_not_taken_for_a_lack_of_memory() -> None:
+    assert not is_out_of_memory(RuntimeError("shapes do not match"))
+
+
+def test_another_video_ends_the_job_of_the_one_before(qtbot, thread, video) -> None:
+    heard = Listener(thread)
+    other = MemoryVideo(moving_squares(4)[0])
+    thread.result.connect(lambda job, frame, labels: frame == 1 and thread.open(other))
+    with qtbot.waitSignal(thread.stopped):
+        thread.submit(1, request())
+    with qtbot.waitSignal(thread.failed):  # the new one is shorter
+        thread.submit(2, request(6))
+    assert "frames 0..3" in heard.of("failed")[0][1]
+    with pytest.raises(ValueError, match="closed"):
+        video[0]
+
+
+def test_what_is_loaded_is_told_with_what_it_can_show(qtbot, thread) -> None:
+    heard = Listener(thread)
+    with qtbot.waitSignal(thread.ready):
+        thread.warm_up()
+    (engine,) = heard.of("ready")[0]
+    assert isinstance(engine, Engine) and (engine.name, engine.device) == ("lab", "cpu")
+    views = dict(engine.views)
+    assert views["flow"] == views["votes"] == "" and "without value extraction" in views["value"]
+    assert any(name == "cpu" for name, _ in engine.devices)
+
+
+def test_another_encoder_from_the_next_job_on(qtbot, thread) -> None:
+    heard = Listener(thread)
+    with qtbot.waitSignal(thread.ready):
+        thread.warm_up()
+    with qtbot.waitSignal(thread.ready):
+        thread.use("untrained", "cpu")
+    assert [engine.name for (engine,) in heard.of("ready")] == ["lab", "untrained"]
+
+
+def test_closing_in_the_middle_of_a_run_ends_at_once(qtbot, video) -> None:
+    thread = InferenceThread("lab", "cpu")
+    thread.open(video)
+    with qtbot.waitSignal(thread.result):
+        thread.submit(1, request())
+    thread.ask(1, Votes(5, 10, 10, (0,), OPTIONS))
+    thread.ask(2, ClickSegment(5, (), OPTIONS))
+    thread.close()
+    assert not thread._thread.is_alive()

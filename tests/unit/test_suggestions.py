@@ -10,7 +10,7 @@ from PIL import Image
 
 from app.core.annotations import FrameLabels, PackedMap
 from app.core.document import Document
-from app.core.doubt import doubtful, doubts, frame_certainty, spread_out
+from app.core.doubt import best_frames, doubtful, frame_certainty, suggestions
 from app.core.media import Media
 from app.core.spans import Span, stale_spans, update_requests
 from app.effort import EffortReport, Pick, Round, evaluate_effort
@@ -79,31 +79,60 @@ def test_without_references_nothing_can_be_updated() -> None:
     assert document.stale() and stale_spans(document) == ()
 
 
-def test_the_least_certain_object_or_point_counts() -> None:
-    points = KeypointSet(("a", "b"), np.zeros((2, 2), np.float32), np.ones(2, bool), np.array([0.9, 0.4], np.float32))
-    known = FrameLabels(Origin.PROPAGATED, None, points, {1: 0.7, 2: 0.5})
-    assert frame_certainty(known) == pytest.approx(0.4)
+def test_the_certainty_of_a_frame_is_that_of_its_objects_and_placed_points() -> None:
+    xy = np.array([[1, 1], [2, 2], [np.nan, np.nan]], np.float32)
+    points = KeypointSet(("a", "b", "c"), xy, np.array([1, 1, 0], bool), np.array([0.9, 0.4, 0], np.float32))
+    assert frame_certainty(FrameLabels(Origin.PROPAGATED, None, points, {1: 0.7, 2: 0.6})) == pytest.approx(0.65)
     assert frame_certainty(FrameLabels(Origin.HUMAN, None, points, {1: 0.1})) is None
     assert frame_certainty(FrameLabels(Origin.PROPAGATED)) is None
 
 
-def test_suggestions_keep_their_distance() -> None:
-    certain = {f: 1 - f / 100 for f in range(40)}
-    chosen = [frame for frame, _ in spread_out(certain, taken=[35], apart=10)]
-    assert chosen == [25, 15, 5]  # 39 and 36..45 are too near to 35
+def best(certain: list[float], human: list[int], most: int = 3) -> list[int]:
+    return best_frames(np.array(certain, float), human, most)
 
 
-def test_doubt_points_at_the_worst_frame_within_the_span() -> None:
+def test_where_nothing_grows_gaps_are_halved() -> None:
+    first, second, _ = best([1.0] * 41, [0, 40])
+    assert 19 <= first <= 21 and min(abs(second - 10), abs(second - 30)) <= 1
+
+
+def test_the_place_to_mend_is_where_doubt_grows() -> None:
+    """Labels melt between frames 30 and 34; before and after they stay as they are."""
+    certain = [1.0] * 30 + [0.9, 0.8, 0.7, 0.6] + [0.5] * 26
+    assert best(certain, [0])[0] >= 33, "one label there mends all that follows"
+
+
+def test_the_gap_with_more_doubt_comes_first() -> None:
+    certain = np.ones(61)
+    certain[1:20] -= np.minimum(np.arange(1, 20), np.arange(19, 0, -1)) * 0.01
+    certain[21:40] -= np.minimum(np.arange(1, 20), np.arange(19, 0, -1)) * 0.05
+    assert best(list(certain), [0, 20, 40, 60])[0] in range(26, 35)
+
+
+def test_frames_that_were_not_propagated_are_not_suggested() -> None:
+    certain = [np.nan] * 20 + [1.0, 0.9, 0.8] + [np.nan] * 20
+    assert set(best(certain, [0], most=9)) == {20, 21, 22}
+    assert best([np.nan] * 5, [0]) == [] and best([1.0, 0.5], [0, 1]) == []
+
+
+def test_a_human_frame_outside_the_span_counts() -> None:
+    certain = [1 - 0.01 * f for f in range(20)]
+    assert best(certain, [])[0] < best(certain, [-5])[0]
+
+
+def test_suggestions_lie_within_the_span_and_carry_their_certainty() -> None:
     document = painted(0)
     propagate(document)
-    for frame, certainty in ((7, 0.3), (22, 0.1), (23, 0.2), (12, 0.95)):
+    for frame in range(10, 30):
         known = document.store.get(frame)
         assert known is not None
-        document.restore({frame: FrameLabels(known.origin, known.labels, None, {1: certainty}, basis=known.basis)})
-    assert [frame for frame, _ in doubts(document, apart=5)][:2] == [22, 7]
-    assert doubtful(document) == [22, 23, 7]  # a twentieth of 30 frames apart
-    document.set_span(0, 20)
-    assert doubts(document)[0][0] == 7
+        certainty = {1: 1 - 0.03 * (frame - 10)}
+        document.restore({frame: FrameLabels(known.origin, known.labels, None, certainty, basis=known.basis)})
+    frame, certainty = suggestions(document)[0]
+    assert 15 < frame < 30 and certainty == pytest.approx(1 - 0.03 * (frame - 10))
+    assert doubtful(document) and all(f > 16 for f in doubtful(document))
+    document.set_span(0, 9)
+    assert all(f < 9 for f, _ in suggestions(document)) and doubtful(document) == []
 
 
 def test_the_report_counts_frames_to_the_target() -> None:

@@ -8,13 +8,14 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen, QPolygonF
+from PySide6.QtGui import QColor, QFont, QPainter, QPaintEvent, QPen, QPolygonF
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.views.theme import UNIT, colours
 from app.views.wording import tr
 
 Curve = tuple[Sequence[int], Sequence[float]]
+Points = NDArray[np.float64]
 
 _HEAD = 3 * UNIT  # for the name and the last value
 _FOOT = 2 * UNIT + UNIT // 2
@@ -58,10 +59,9 @@ class Curves(QWidget):
             self._draw(painter, QRectF(left, 0, width, self.height()), name, steps, values)
         painter.end()
 
-    def _draw(
-        self, painter: QPainter, area: QRectF, name: str, steps: Sequence[int], values: Sequence[float]
-    ) -> None:
+    def _draw(self, painter: QPainter, area: QRectF, name: str, steps: Sequence[int], values: Sequence[float]) -> None:
         now = colours()
+        painter.setFont(self.font())
         head = QRectF(area.left(), area.top(), area.width(), _HEAD - UNIT // 2)
         painter.setPen(QColor(now.quiet))
         painter.drawText(head, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, _name(name))
@@ -90,7 +90,7 @@ class Curves(QWidget):
         painter.restore()
 
 
-def thinned(x: NDArray[np.float64], y: NDArray[np.float64], most: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def thinned(x: Points, y: Points, most: int) -> tuple[Points, Points]:
     """At most so many points: the means of equal stretches."""
     if len(x) <= most:
         return x, y
@@ -99,7 +99,7 @@ def thinned(x: NDArray[np.float64], y: NDArray[np.float64], most: int) -> tuple[
     return np.array([x[part].mean() for part in parts]), np.array([y[part].mean() for part in parts])
 
 
-def running_mean(y: NDArray[np.float64]) -> NDArray[np.float64]:
+def running_mean(y: Points) -> Points:
     """Of each point and those around it, fewer towards the ends: nothing is made up there."""
     reach = int(len(y) * _SMOOTH / 2)
     total = np.concatenate([[0.0], np.cumsum(y)])
@@ -108,7 +108,7 @@ def running_mean(y: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray((total[last] - total[first]) / (last - first))
 
 
-def scale(mean: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[float, float, list[float]]:
+def scale(mean: Points, y: Points) -> tuple[float, float, list[float]]:
     """From where to where, and round figures in between. A few wild values may leave the picture."""
     low = min(float(mean.min()), float(np.quantile(y, 0.02)))
     high = max(float(mean.max()), float(np.quantile(y, 0.98)))
@@ -123,16 +123,14 @@ def scale(mean: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[float, flo
     return low, high, [round(n * stride, 10) for n in range(first, int(np.floor(high / stride)) + 1)]
 
 
-def _polygon(
-    x: NDArray[np.float64], y: NDArray[np.float64], plot: QRectF, across: tuple[float, float], up: tuple[float, float]
-) -> QPolygonF:
+def _polygon(x: Points, y: Points, plot: QRectF, across: tuple[float, float], up: tuple[float, float]) -> QPolygonF:
     width = max(across[1] - across[0], 1e-9)
     u = plot.left() + (x - across[0]) / width * plot.width()
     v = plot.bottom() - (y - up[0]) / (up[1] - up[0]) * plot.height()
     return QPolygonF([QPointF(a, b) for a, b in zip(u.tolist(), v.tolist(), strict=True)])
 
 
-def _small(painter: QPainter):  # type: ignore[no-untyped-def]
+def _small(painter: QPainter) -> QFont:
     font = painter.font()
     font.setPointSizeF(font.pointSizeF() * 0.85)
     return font

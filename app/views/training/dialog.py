@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
+from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import (
     QComboBox,
     QDialog,
@@ -54,7 +54,7 @@ class TrainDialog(QDialog):
         last = last or {}
         self._pace: float | None = None
         self.folders = QListWidget()
-        self.folders.setFixedHeight(11 * UNIT)
+        self.folders.setFixedHeight(9 * UNIT)
         self.footage = FootageView()
         self.budget = QDoubleSpinBox(decimals=0, minimum=1, maximum=10_000_000)
         self.unit = _combo((("minutes", self.tr("minutes")), ("steps", self.tr("steps"))), last.get("unit"))
@@ -160,9 +160,11 @@ class TrainDialog(QDialog):
     # Inside
 
     def _lay_out(self, more: bool) -> None:
-        add = icon_button("ph.plus", self.tr("Add a folder"))
+        add = push_button(self.tr("Add folder…"), "ph.plus")
+        add.setAutoDefault(False)
+        add.setToolTip(self.tr("A folder with videos; those in folders below it count as well"))
         add.clicked.connect(lambda: self._add())
-        remove = icon_button("ph.minus", self.tr("Take the chosen folder away"))
+        remove = icon_button("ph.minus", self.tr("Take the chosen folder off the list"))
         remove.clicked.connect(lambda: self._remove())
         heading = QLabel(self.tr("Learn from the videos in"))
         heading.setProperty("tone", "quiet")
@@ -258,11 +260,11 @@ class TrainDialog(QDialog):
         if self._pace is None:
             self.says.setText("")
         elif self.unit.currentData() == "minutes":
-            steps = max(1, round(self.budget.value() * self._pace))
-            self.says.setText(self.tr("about {0} steps on this machine").format(f"{steps:,}".replace(",", "\u2009")))
+            steps = int(float(f"{max(1.0, self.budget.value() * self._pace):.2g}"))
+            self.says.setText(self.tr("about {0} steps here").format(f"{steps:,}".replace(",", "\u2009")))
         else:
             time = wording.span(60 * self.budget.value() / self._pace)
-            self.says.setText(self.tr("about {0} on this machine").format(time))
+            self.says.setText(self.tr("about {0} here").format(time))
 
     def _measure(self) -> None:
         self.problem.hide()
@@ -284,11 +286,6 @@ class TrainDialog(QDialog):
     def dropEvent(self, event: QDropEvent) -> None:
         event.acceptProposedAction()
         self._take(_dropped(event))
-
-    def closeEvent(self, event: QCloseEvent) -> None:
-        """Closing it is a no."""
-        self.reject()
-        super().closeEvent(event)
 
 
 def _dropped(event: QDropEvent) -> list[Path]:

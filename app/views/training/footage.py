@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QGridLayout, QLabel, QStackedWidget, QVBoxLayout, QWidget
 
 from app.core.training import Footage
@@ -21,6 +22,7 @@ class FootageView(QStackedWidget):
         super().__init__()
         empty = QLabel(self.tr("Add a folder, or drop one here."))
         empty.setProperty("tone", "quiet")
+        empty.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.addWidget(empty)
         page = QWidget()
         grid = QGridLayout()
