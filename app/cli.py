@@ -9,6 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from app import __version__
+from app.ablate_cli import ablate
 from app.bench_cli import bench
 from app.demo.cli import demo
 from app.doctor import doctor
@@ -42,6 +43,7 @@ app = typer.Typer(
 app.command()(propagate)
 app.command()(train)
 app.add_typer(evaluate, name="evaluate")
+app.command()(ablate)
 app.command()(inspect)
 app.command()(export)
 app.command()(bench)

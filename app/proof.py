@@ -110,7 +110,7 @@ def prove(
                         yield Step(video.path.name, (number + (place + share) / 2) / tasks)
                     results.append(figures)
                 rows.append((video.path.name, results[0], results[1]))
-                pictures += _masks(source, video.path.name, *results, say)
+                pictures += _masks(source, video.path.name, results[0], results[1], say)
         except (ValueError, OSError) as error:
             notes.append(str(error))
     for number, path in enumerate(held_out, start=len(labelled)):
@@ -274,7 +274,7 @@ def _colours(source: VideoSource, frame: int, options: PropagationOptions) -> to
     image = source[frame].image
     if image.shape[:2] != (height, width):
         image = np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
-    return cell_colours(torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)[None])[0]
+    return cell_colours(torch.from_numpy(np.array(image)).permute(2, 0, 1)[None])[0]
 
 
 def _there_and_back(
@@ -289,7 +289,7 @@ def _there_and_back(
     there = _carried(propagator, Anchor(start, keypoints=home), end, options)
     scale = min(source.size) / min(_SHORT_SIDE, min(source.size))
     lost = 4.0 * options.radius * scale
-    known = ~np.isnan(there.xy).any(axis=1)
+    known: BoolArray = np.asarray(~np.isnan(there.xy).any(axis=1))
     if not known.any():
         return np.full(len(points), lost, np.float32)
     names = [name for name, is_known in zip(there.names, known, strict=True) if is_known]

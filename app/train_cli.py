@@ -67,16 +67,17 @@ def train(
 
         typer.echo(f"about {steps_per_minute(options):.1f} steps per minute")
         return
-    teller = _Teller()
+    teller = Teller()
     encoder = run(options, teller)
     teller.last()
     typer.echo(f"wrote {encoder}")
 
 
-class _Teller:
+class Teller:
     """Prints what a step brought, not more often than every TELL_EVERY seconds, and what the last one brought."""
 
-    def __init__(self) -> None:
+    def __init__(self, prefix: str = "") -> None:
+        self._prefix = prefix
         self._told = -math.inf
         self._waiting: dict[str, Any] | None = None
 
@@ -94,4 +95,4 @@ class _Teller:
         if line["progress"] > 0:
             left = line["elapsed"] * (1 / line["progress"] - 1)
             parts.append(f"{100 * line['progress']:.1f} %, {left / 60:.0f} min left")
-        print(", ".join(parts), file=sys.stderr, flush=True)
+        print(self._prefix + ", ".join(parts), file=sys.stderr, flush=True)

@@ -365,7 +365,8 @@ def frame_affinity(query: Tensor, keys: Tensor, options: PropagationOptions) -> 
     radius: int | WindowPair = options.radius
     if options.sampler != "fixed":
         looks = without_colour(query), without_colour(keys)
-        radius = sample_windows(*looks, SamplerOptions(size=options.sampler)).windows
+        sampler = SamplerOptions(size=options.sampler, clusters=options.clusters, threshold=options.grow_above)
+        radius = sample_windows(*looks, sampler).windows
     affinity = windowed_affinity(
         as_query(query, options.colour),
         keys,

@@ -144,6 +144,7 @@ class PropagationOptions:
     radius:      window radius R in feature cells (stride 4); the window is (2R+1) cells wide.
     sampler:     "fixed" gives every cell this radius; "contract" or "grow" let the multi-cluster sampler choose for
                  each cell, which `radius` then has no say in (`model.sampler`).
+    clusters:    K of that sampler; grow_above: its θ, the similarity to a cluster above which a region grows.
     window:      "square" or "circle".
     top_k:       votes per query cell, over all references together.
     temperature: softmax temperature on cosine similarities.
@@ -163,6 +164,8 @@ class PropagationOptions:
     short_side: int | None = 480
     radius: int = 12
     sampler: str = "fixed"
+    clusters: int = 5
+    grow_above: float = 0.45
     window: str = "circle"
     top_k: int = 5
     temperature: float = 0.05
@@ -181,6 +184,8 @@ class PropagationOptions:
             "short_side": self.short_side is None or self.short_side >= 16,
             "radius": self.radius >= 1,
             "sampler": self.sampler in ("fixed", "contract", "grow"),
+            "clusters": self.clusters >= 1,
+            "grow_above": -1 <= self.grow_above <= 1,
             "window": self.window in ("square", "circle"),
             "top_k": self.top_k >= 1,
             "temperature": self.temperature > 0,

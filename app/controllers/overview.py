@@ -125,7 +125,6 @@ class Overview(QObject):
             self._show_references()
         if change.span:
             window.timeline.set_span(*document.span)
-        window.set_history(document.history.undo_name, document.history.redo_name)
         self.show_title()
         if self._session.count < _LONG:
             self._look()
@@ -137,6 +136,7 @@ class Overview(QObject):
         """What can be done with what there is, and the next thing to do."""
         window, document = self._window, self._session.document
         assert self._book is not None
+        window.set_history(document.history.undo_name, document.history.redo_name)
         counts = Counts.of(self._book.lanes)
         busy = self.is_running()
         reason = self.tr("A propagation runs: stop it first") if busy else self.tr("Label a frame first")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from PySide6.QtCore import QObject, Signal
@@ -105,30 +105,18 @@ class Propagating(QObject):
         if left is None or self.is_running:
             return
         same = all(document.basis(frame) == left.job.bases(frame) for frame in (0, self._session.count - 1))
-        self._begin(left.job.name, lambda: self._rest(left) if same else left.requests)
+        finished = left.frames if same else set()
+        self._begin(left.job.name, lambda: tuple(r for request in left.requests for r in self._rest(request, finished)))
 
-    def _rest(self, left: _Run) -> tuple[PropagationRequest, ...]:
-        document, rest = self._session.document, []
-        anchors = document.anchors()
-        frames = [anchor.frame for anchor in anchors]
-        for request in left.requests:
-            stop = request.stop if request.stop is not None else self._session.count
-            finished = left.frames | set(frames)
-            for piece in remaining(frames, request.direction, request.start, stop, document.options, finished):
-                known = tuple(self._known(f) for f in piece.memory if f not in frames)
-                rest.append(
-                    PropagationRequest(
-                        anchors,
-                        known,
-                        piece.start,
-                        piece.stop,
-                        piece.direction,
-                        document.options,
-                        tuple(sorted(document.dropped)),
-                        document.revision,
-                    )
-                )
-        return tuple(rest)
+    def _rest(self, request: PropagationRequest, finished: set[int]) -> Iterator[PropagationRequest]:
+        """What is left of a request, from the references as they are now."""
+        document = self._session.document
+        way, stop = request.direction, self._session.count if request.stop is None else request.stop
+        references = [anchor.frame for anchor in document.request(way, request.start, stop).anchors]
+        done = finished | set(references)
+        for piece in remaining(references, way, request.start, stop, document.options, done if finished else ()):
+            known = tuple(self._known(frame) for frame in piece.memory if frame not in references)
+            yield replace(document.request(piece.direction, piece.start, piece.stop), known=known)
 
     def _known(self, frame: int) -> Anchor:
         document = self._session.document
@@ -245,12 +233,8 @@ class Propagating(QObject):
         if self._is_ours(number):
             self._left = self._end()
             count = len(self._left.frames)
-            words = (
-                self.tr("Stopped. %n frames are kept.", "", count)
-                if count != 1
-                else self.tr("Stopped. 1 frame is kept.")
-            )
-            self._window.notify(words, "info", self.tr("Go on"), self.go_on)
+            one, many = self.tr("Stopped. 1 frame is kept."), self.tr("Stopped. %n frames are kept.", "", count)
+            self._say(one if count == 1 else many, "info", self.tr("Go on"), self.go_on)
 
     def _fail(self, number: int, why: str) -> None:
         if self._is_ours(number):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -84,9 +84,9 @@ class Training(QObject):
         if self._measuring is not None:
             self._measuring.kill()
         if self._process is not None and self._running is not None:
-            self._process.ended.disconnect()
-            self._process.pause()
+            self._process.leave()
             self._change(self._running, state=State.PAUSED)
+            self._process = self._running = None
         self.encoders.close()
         for view in (self.dialog, self.view):
             if view is not None:
@@ -203,6 +203,16 @@ class Training(QObject):
                 self.dialog.accept()
             self.show_runs(setup.out)
 
+    def pause(self) -> None:
+        """The run ends after the step at hand, and gives back what it uses."""
+        if self._process is not None:
+            self._process.pause()
+
+    def stop(self) -> None:
+        """The same, for good: its encoder can be compared."""
+        if self._process is not None:
+            self._process.stop()
+
     def resume(self, folder: Path) -> None:
         """Go on with a run, from its last checkpoint."""
         run = self.runs.find(folder)
@@ -264,10 +274,10 @@ class Training(QObject):
             self.view.chosen.connect(lambda folder: self._show(folder))
             self.view.new_wanted.connect(lambda: self.open())
             page, proof = self.view.page, self.view.proof
-            page.pause.connect(lambda: self._process and self._process.pause())
-            page.stop.connect(lambda: self._process and self._process.stop())
-            page.resume.connect(lambda: self.view and self.view.current and self.resume(self.view.current))
-            page.prove.connect(lambda: self.view and self.view.current and self.prove(self.view.current))
+            page.pause.connect(self.pause)
+            page.stop.connect(self.stop)
+            page.resume.connect(lambda: self._with_current(self.resume))
+            page.prove.connect(lambda: self._with_current(self.prove))
             self.encoders.join(proof)
         self._list()
         if folder is not None:
@@ -283,6 +293,10 @@ class Training(QObject):
         if run is not None and run.weights.exists():
             self.show_runs(folder)
             self.encoders.prove(run)
+
+    def _with_current(self, do: Callable[[Path], None]) -> None:
+        if self.view is not None and self.view.current is not None:
+            do(self.view.current)
 
     def show_proof(self) -> None:
         if self.view is not None:

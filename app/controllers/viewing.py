@@ -78,8 +78,9 @@ class Viewing(QObject):
 
     @property
     def _drawn(self) -> OverlayStyle:
-        """The picture alone has no labels, whatever else was chosen."""
-        return replace(self._style, show=self._style.show and self._mode != "image")
+        """The picture alone has no labels, whatever else was chosen; other pictures are not painted over."""
+        opacity = 0.0 if self._mode in self._asking else self._style.opacity
+        return replace(self._style, opacity=opacity, show=self._style.show and self._mode != "image")
 
     def _begin(self) -> None:
         self._window.canvas.set_image(None)

@@ -395,9 +395,8 @@ class Document:
             return NOTHING
         self._flush()  # the part of a running propagation that came before this action comes before it in history
         changes = {key: (self._value(key), value) for key, value in new.items()}
-        change = self._put(new)
-        self.history.push(Item(name, changes))
-        return change
+        self.history.push(Item(name, changes))  # first, so that whoever is told of the change can undo it
+        return self._put(new)
 
     def _flush(self) -> None:
         if self._job is not None and self._job.changes:

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from app.core.annotations import FrameLabels
 from app.core.document import Document
 
-DOUBTFUL = 0.8
-"""Below this certainty a frame is called doubtful."""
+DOUBTFUL = 0.85
+"""Below this certainty a frame is called doubtful. Certainty comes close to J itself: see docs/method.md."""
 
 MOST = 20
 """So many suggestions are made at once."""

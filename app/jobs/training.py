@@ -37,6 +37,7 @@ class TrainingProcess(QObject):
         super().__init__()
         self._process: subprocess.Popen[bytes] | None = None
         self._asked: State | None = None
+        self._left = False
 
     def start(self, setup: Setup, resume: bool = False, estimate: bool = False) -> None:
         """Begin a run, go on with it, or only measure. OSError if the run's folder cannot be written."""
@@ -74,6 +75,11 @@ class TrainingProcess(QObject):
         """The same, and be called stopped."""
         self._end(State.STOPPED)
 
+    def leave(self) -> None:
+        """Have it end like that by itself, and hear nothing more of it."""
+        self._left = True
+        self.pause()
+
     def kill(self) -> None:
         """End at once, without a checkpoint: for measurements, which leave nothing."""
         self._asked = State.STOPPED
@@ -93,6 +99,8 @@ class TrainingProcess(QObject):
         assert process.stdout is not None
         last, why, lines = "", "", Lines()
         for data in _pieces(process.stdout):
+            if self._left:
+                break
             for line in lines.feed(data):
                 event = parse(line)
                 if event is not None:
@@ -100,6 +108,8 @@ class TrainingProcess(QObject):
                     self.told.emit(event)
         process.stdout.close()
         code = process.wait()
+        if self._left:
+            return
         if code == 0 and last == "finished":
             self.ended.emit(State.FINISHED, "")
         elif self._asked is not None and (code == 0 or last != "failed"):

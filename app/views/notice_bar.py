@@ -54,6 +54,10 @@ class NoticeBar(QWidget):
         notice = Notice(self, text, level, button, action)
         self._notices.append(notice)
         self._layout.addWidget(notice)
+        for part in (notice, *notice.findChildren(QWidget)):
+            part.ensurePolished()  # or what the style sheet says of sizes would count too late
+        notice.show()  # and what is hidden has no size at all
+        self._place()
         self.show()
         if level == "info" and button is None:
             QTimer.singleShot(SHORT_MS, notice, lambda: self.close_notice(notice))

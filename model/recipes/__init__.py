@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from typing import Any
 
 from model.bank import BankOptions
@@ -98,6 +99,24 @@ class Recipe:
         gamma = 0.0 if self.bank is None else self.bank.gamma
         weights = {"reconstruction": self.reconstruction, "correspondence": self.correspondence}
         return (weights | {"contrast": gamma, "compactness": 1.0})[term]
+
+    def changed(self, changes: Mapping[str, object]) -> Recipe:
+        """With some fields replaced, all at once, by dotted name: {"flow": None, "sampler.threshold": 0.4}.
+
+        ValueError for a field that there is not, a part that the recipe lacks, or a value that cannot be.
+        """
+        whole = {name: value for name, value in changes.items() if "." not in name}
+        for name, value in changes.items():
+            part, dot, switch = name.partition(".")
+            if not dot:
+                continue
+            old = whole.get(part, getattr(self, part, None))
+            if not is_dataclass(old) or switch not in {f.name for f in fields(old)}:
+                raise ValueError(f"recipe {self.name} has no {name} to change")
+            whole[part] = replace(old, **{switch: value})  # type: ignore[type-var]
+        if unknown := set(whole) - {f.name for f in fields(self)}:
+            raise ValueError(f"recipe {self.name} has no {min(unknown)} to change")
+        return replace(self, **whole)  # type: ignore[arg-type]
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)

@@ -72,7 +72,7 @@ def _painted(lab: Tensor, features: Tensor, recipe: Recipe) -> UInt8Array:
     logits = similarity(features[:1], features[1:], recipe)
     affinity = logits.masked_fill(~window_mask(h, w, recipe.radius, logits.device), float("-inf")).softmax(dim=-1)
     colours = sample_cells(lab[1:, 1:]).flatten(2)
-    copied = torch.einsum("bqk,bck->bcq", affinity, colours).unflatten(2, (h, w))
+    copied = torch.einsum("bqk,bck->bcq", affinity, colours).view(1, 2, h, w)
     copied = to_pixels(copied, *lab.shape[-2:])
     made = torch.cat([lab[0, :1], copied[0]]).permute(1, 2, 0).numpy() * _LAB + np.array([50, 0, 0], np.float32)
     rgb = cv2.cvtColor(np.ascontiguousarray(made, np.float32), cv2.COLOR_Lab2RGB)

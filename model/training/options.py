@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from model.recipes import Recipe, get_recipe
@@ -15,9 +16,11 @@ class TrainingOptions:
     steps, minutes:   the budget; whichever is used up first ends the run, and the learning rate follows it.
     weights:          start from this encoder instead of from scratch.
     flow_weights:     RAFT's, for recipes whose flow it estimates; those fetched before when left out.
+    changes:          fields of the recipe that are replaced, by dotted name, as of `Recipe.changed`.
     batch, crop:      override the recipe's; a crop is then kept to the end.
     workers:          processes that read samples ahead; 0 reads in the training process.
     checkpoint_every: steps between two checkpoints: no more are lost when the run is killed.
+    keep:             shares of the budget, above 0 and below 1, at which the weights are kept as they are then.
     without:          videos and folders of photos below the sources that are not learned from.
     """
 
@@ -38,6 +41,8 @@ class TrainingOptions:
     cache: Path | None = None
     checkpoint_every: int = 100
     without: tuple[Path, ...] = ()
+    changes: Mapping[str, object] = field(default_factory=dict)
+    keep: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         if self.steps is None and self.minutes is None:
@@ -50,15 +55,18 @@ class TrainingOptions:
             raise ValueError(f"workers cannot be {self.workers}; 0 reads in the training process")
         if not 0 <= self.seed < 2**32:
             raise ValueError(f"seed cannot be {self.seed}; it is between 0 and {2**32 - 1}")
+        if wrong := [share for share in self.keep if not 0 < share < 1]:
+            raise ValueError(f"weights cannot be kept at {wrong[0]:g} of the budget; give shares between 0 and 1")
         if self.precision not in ("auto", "fp32", "bf16"):
             raise ValueError(f"precision is auto, fp32 or bf16, not {self.precision!r}")
 
     def full_recipe(self) -> Recipe:
         """The recipe with what these options override."""
-        changes: dict[str, object] = {} if self.batch is None else {"batch": self.batch}
+        recipe = get_recipe(self.recipe).changed(self.changes)
+        if self.batch is not None:
+            recipe = replace(recipe, batch=self.batch)
         if self.crop is not None:
-            changes |= {"crop": self.crop, "crop_late": None}
-        recipe = get_recipe(self.recipe, **changes)
+            recipe = replace(recipe, crop=self.crop, crop_late=None)
         for crop in {recipe.crop, recipe.crop_at(1.0)}:
             if crop % 8:
                 raise ValueError(f"crop {crop} is not a multiple of 8")

@@ -4,6 +4,7 @@ RUN/card.json        what was trained on what, how long, with which scores
 RUN/metrics.jsonl    one line per step
 RUN/checkpoint.pt    to go on
 RUN/encoder.pt       to use
+RUN/encoder-25.pt    the same when 25 % of the budget were used up, if asked for
 """
 
 from __future__ import annotations
@@ -73,17 +74,24 @@ class RunDirectory:
         with open(self.metrics, "a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
 
+    def weights_at(self, share: float) -> Path:
+        """Where the weights are kept that there were at this share of the budget; 1 = those at the end."""
+        return self.weights if share >= 1 else self.folder / f"encoder-{100 * share:g}.pt"
+
     def has_weights_of(self, step: int) -> bool:
         """Were `encoder.pt` and its card written after this step?"""
         return self.weights.exists() and read_card(self.card).get("steps") == step
 
-    def finish(self, steps: int, seconds: float) -> None:
-        """Complete the card once the weights are written. Scores of earlier weights go."""
+    def finish(self, steps: int, seconds: float, complete: bool = True) -> None:
+        """Complete the card once the weights are written. Scores of earlier weights go.
+
+        complete: was the whole budget used up?
+        """
         card = read_card(self.card)
         digest = file_hash(self.weights)
         if card.get("weights_sha256") != digest:
             card.pop("scores", None)
-        card |= {"steps": steps, "seconds": round(seconds, 1), "weights_sha256": digest}
+        card |= {"steps": steps, "seconds": round(seconds, 1), "complete": complete, "weights_sha256": digest}
         _write_json(self.card, card)
 
 

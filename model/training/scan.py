@@ -18,7 +18,8 @@ from model.video import open_video
 _LOOKS = 4  # frames that are looked at
 _SMALL = 32  # pixels: side of the picture that is compared
 _STILL = 1.0  # mean difference of grey levels up to which nothing moves
-_ALIKE = 5  # of 64 bits: prints that differ in no more show the same
+_ALIKE = 5  # of 64 bits: prints that differ in no more show the same place
+_SAME = 16  # grey levels: pictures of one place that differ more than that in some spot were taken at other times
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,7 +27,8 @@ class Look:
     """What one video, or one folder of photos, is.
 
     seconds: its length; 0 for photos. frames: or photos. problem: why it cannot be used, or "".
-    still:   nothing moves in it. prints: uint64 [_LOOKS], perceptual hashes of frames; empty without.
+    still:   nothing moves in it. prints: uint64 [_LOOKS], perceptual hashes of some frames, and these frames in small:
+             float32 [_LOOKS, 32, 32]; None for photos and for what cannot be read.
     """
 
     path: Path
@@ -36,6 +38,7 @@ class Look:
     problem: str = ""
     still: bool = False
     prints: NDArray[np.uint64] | None = None
+    small: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +107,7 @@ def look_at(source: Path) -> Look:
         return Look(source, "video", problem=str(error))
     moved = max(float(np.abs(a - b).mean()) for a in images for b in (*images, *beside))
     prints = np.array([fingerprint(image) for image in images], np.uint64)
-    return Look(source, "video", seconds, count, "", moved < _STILL, prints)
+    return Look(source, "video", seconds, count, "", moved < _STILL, prints, np.stack(images))
 
 
 def duplicates(looks: Iterable[Look]) -> tuple[tuple[Path, ...], ...]:
@@ -121,20 +124,22 @@ def duplicates(looks: Iterable[Look]) -> tuple[tuple[Path, ...], ...]:
 
 
 def fingerprint(small: NDArray[np.float32]) -> int:
-    """64 bits that tell pictures apart and survive scaling and compression: signs of the slow cosines.
+    """64 bits that tell pictures apart and survive scaling and compression: where it gets brighter to the right.
 
-    small: grey [32, 32]. The perceptual hash of 8×8 coefficients against their median.
+    small: grey [32, 32]. A difference hash of 8×9 areas.
     """
-    slow = cv2.dct(small)[:8, :8].ravel()
-    bits = slow > np.median(slow[1:])
-    return int(np.packbits(bits).view(">u8")[0])
+    areas = cv2.resize(small, (9, 8), interpolation=cv2.INTER_AREA)
+    return int(np.packbits(areas[:, 1:] > areas[:, :-1]).view(">u8")[0])
 
 
 def _alike(one: Look, other: Look) -> bool:
-    assert one.prints is not None and other.prints is not None
+    assert one.prints is not None and other.prints is not None and one.small is not None and other.small is not None
     if abs(one.seconds - other.seconds) > 0.05 * max(one.seconds, other.seconds):
         return False
-    return float(np.bitwise_count(one.prints ^ other.prints).mean()) <= _ALIKE
+    if float(np.bitwise_count(one.prints ^ other.prints).mean()) > _ALIKE:
+        return False
+    # A fixed camera sees one place all day: only where no spot differs is it the same recording.
+    return float(np.quantile(np.abs(one.small - other.small), 0.995)) <= _SAME
 
 
 def _small(image: UInt8Array) -> NDArray[np.float32]:

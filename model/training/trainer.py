@@ -91,10 +91,16 @@ def _train(
 
     batches = Batches(samples, recipe.batch, options.workers, world)
     started = time.monotonic() - state.elapsed
+    reached = progress_of(options, state.step - 1, state.elapsed) if state.step else 0.0
     with stop_on_signal() as stopped:
         while True:
             begun = time.monotonic()
             progress, stop = world.agree(progress_of(options, state.step, begun - started), float(stopped()))
+            if world.first:
+                for share in options.keep:
+                    if reached < share <= progress:
+                        save_weights(run.weights_at(share), state.average, recipe)
+            reached = progress
             if progress >= 1 or stop:
                 break
             rate = learning_rate(recipe, state.step, progress)
@@ -118,7 +124,7 @@ def _train(
     if world.first and not run.has_weights_of(state.step):
         state.save(run.checkpoint, recipe, options.seed)
         save_weights(run.weights, state.average, recipe)
-        run.finish(state.step, state.elapsed)
+        run.finish(state.step, state.elapsed, complete=progress >= 1)
     world.wait()
     return run.weights
 

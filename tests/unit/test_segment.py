@@ -38,7 +38,7 @@ def test_one_click_finds_what_moves_by_itself(scene: tuple[Segmenter, BoolArray]
 
 
 def test_clicks_are_heeded(scene: tuple[Segmenter, BoolArray]) -> None:
-    segmenter, truth = scene
+    segmenter, _ = scene
     mask = segmenter((Click(34, 39),))
     y, x = np.argwhere(mask)[len(np.argwhere(mask)) // 3]
     without = segmenter((Click(34, 39), Click(float(x), float(y), False)))

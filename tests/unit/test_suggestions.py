@@ -130,7 +130,7 @@ def test_suggestions_lie_within_the_span_and_carry_their_certainty() -> None:
         document.restore({frame: FrameLabels(known.origin, known.labels, None, certainty, basis=known.basis)})
     frame, certainty = suggestions(document)[0]
     assert 15 < frame < 30 and certainty == pytest.approx(1 - 0.03 * (frame - 10))
-    assert doubtful(document) and all(f > 16 for f in doubtful(document))
+    assert doubtful(document) and all(f > 14 for f in doubtful(document))
     document.set_span(0, 9)
     assert all(f < 9 for f, _ in suggestions(document)) and doubtful(document) == []
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QComboBox, QGridLayout, QLabel, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QGridLayout, QLabel, QLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from app.core.proof import Measure, Proof, Verdict
 from app.views.theme import UNIT, mark
@@ -80,8 +80,7 @@ class ProofPage(QWidget):
         self._proof = proof
         self._pages.setCurrentIndex(1)
         icon, tone = _MOOD[proof.verdict]
-        while self._glyph.count():
-            self._glyph.takeAt(0).widget().deleteLater()
+        _clear(self._glyph)
         self._glyph.addWidget(Glyph(icon, 3 * UNIT, tone), alignment=Qt.AlignmentFlag.AlignTop)
         self.verdict.setText(_verdict(proof.verdict))
         self.advice.setText(_advice(proof))
@@ -148,8 +147,7 @@ class ProofPage(QWidget):
         return page
 
     def _fill(self, measures: tuple[Measure, ...]) -> None:
-        while self.grid.count():
-            self.grid.takeAt(0).widget().deleteLater()
+        _clear(self.grid)
         heads = ("", self.tr("present"), self.tr("new"), "", self.tr("measured on"))
         lines = [(heads, ("quiet",) * 5), *(_line(measure) for measure in measures[:_ROWS])]
         for number, (texts, tones) in enumerate(lines):
@@ -166,6 +164,12 @@ class ProofPage(QWidget):
         if self._proof is not None and 0 <= number < len(self._proof.pictures):
             picture = self._proof.pictures[number]
             self.wipe.set_pictures(picture.before, picture.after)
+
+
+def _clear(layout: QLayout) -> None:
+    while (item := layout.takeAt(0)) is not None:
+        if (widget := item.widget()) is not None:
+            widget.deleteLater()
 
 
 def _line(measure: Measure) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, QUrl, Signal
+from PySide6.QtCore import Qt, QUrl, Signal, SignalInstance
 from PySide6.QtGui import QDesktopServices, QImage
 from PySide6.QtWidgets import QGridLayout, QLabel, QVBoxLayout, QWidget
 
@@ -145,11 +145,11 @@ class RunPage(QWidget):
             picture.set_image(None if image.isNull() else image)
             picture.setVisible(name in progress.samples or name in SAMPLES[:2])
 
-    def _finish(self, wanted: Signal) -> None:
+    def _finish(self, wanted: SignalInstance) -> None:
         self._ending = True
         for button in (self.pause_button, self.stop_button):
             button.setEnabled(False)
-        wanted.emit()  # type: ignore[attr-defined]
+        wanted.emit()
 
     def _show_folder(self) -> None:
         if self._run is not None:
