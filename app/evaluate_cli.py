@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from app.effort import EffortReport
     from model.evaluation.runner import Progress, Propagate
 
-evaluate = typer.Typer(no_args_is_help=True, help="Score the propagation against ground truth.")
+evaluate = typer.Typer(no_args_is_help=True, help="Score the propagation against the truth.")
 
 Sequences = Annotated[str | None, typer.Option(help="Only these, separated by commas; all when left out.")]
 Json = Annotated[str | None, typer.Option("--json", help="Also write the scores to this file; - prints JSON alone.")]

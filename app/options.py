@@ -42,7 +42,7 @@ LongTerm = Annotated[
 ]
 ShortTerm = Annotated[str, typer.Option(help="Recent frames to look at, as distances back.", rich_help_panel=MEMORY)]
 Soft = Annotated[
-    bool, typer.Option("--soft/--hard", help="Memory carries probabilities, or ids.", rich_help_panel=MEMORY)
+    bool, typer.Option("--soft/--hard", help="Memory carries shares, or ids.", rich_help_panel=MEMORY)
 ]
 
 

@@ -50,7 +50,7 @@ class SamplerOptions:
     smallest: int = 6
     largest: int = 14
     narrow: float = 0.5
-    wide: float = 1.5
+    wide: float = 1.25
     spatial: float = 1.0
     downsample: int = 4
     rounds: int = 8

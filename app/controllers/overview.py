@@ -110,6 +110,11 @@ class Overview(QObject):
             self._window.set_status("")
         self._gauge()
 
+    def miss(self) -> None:
+        """There is no encoder."""
+        if self._window.status.text() == self.tr(_LOADING):
+            self._window.set_status("")
+
     # The project
 
     def _move(self, frame: int) -> None:

@@ -94,6 +94,7 @@ class Studio(QObject):
         self.training.encoders.changed.connect(lambda: self._use(settings["device"]))
         for know in (self.viewing.know, self.overview.know, self.preferences.know, self.training.know):
             self.inference.ready.connect(know)
+        self.inference.failed.connect(lambda job, text: self.overview.miss() if job < 0 else None)
         window.dropped.connect(self._dropped)
         window.closing.connect(self._closing)
 

@@ -112,10 +112,6 @@ SETTINGS: tuple[Setting, ...] = (
         "What the network has seen of frames; a second run over them is quicker",
         Topic.MEMORY, low=64, high=1048576, unit="MB",
     ),
-    Setting(
-        "cache.thumbnails", 64, "Memory for thumbnails", "Small pictures along the timeline",
-        Topic.MEMORY, low=8, high=4096, unit="MB",
-    ),
     Setting("keys", {}),  # keys by action, where they differ from the table: see app.core.keymap
     Setting("export.last", {}),  # what the export dialog was left with
     Setting("encoder", ""),  # weights in use; the shipped ones if empty

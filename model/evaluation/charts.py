@@ -32,7 +32,7 @@ def dot_chart(title: str, rows: Sequence[tuple[str, Sequence[float]]], unit: str
 
     Rows without values are left empty. ValueError if none has one.
     """
-    ticks = nice_ticks([100 * v for _, values in rows for v in values])
+    ticks = nice_ticks([v for _, values in rows for v in _reach(values)])
     sheet = _Sheet(_WIDTH, _TITLE + _ROW * len(rows) + _BOTTOM)
     left = _PAD + max(sheet.length(name, 15) for name, _ in rows) + 20
     right, bottom = _WIDTH - _PAD - 96, _TITLE + _ROW * len(rows)
@@ -44,14 +44,15 @@ def dot_chart(title: str, rows: Sequence[tuple[str, Sequence[float]]], unit: str
     for tick in ticks:
         sheet.line([(at(tick), _TITLE), (at(tick), bottom)], GRID)
         sheet.text(at(tick), bottom + 16, f"{tick:g}", 13, QUIET, "mm")
-    sheet.text((left + right) / 2, bottom + 40, unit, 13, QUIET, "mm")
+    sheet.text((left + right) / 2, bottom + 40, _legend(unit, any(len(v) > 1 for _, v in rows)), 13, QUIET, "mm")
     best = max(mean(values) for _, values in rows if values)
     for number, (name, values) in enumerate(rows):
         y = _TITLE + _ROW * (number + 0.5)
         sheet.text(left - 16, y, name, 15, INK, "rm")
         if not values:
+            sheet.text(_WIDTH - _PAD, y, "no score", 14, QUIET, "rm")
             continue
-        middle, spread = 100 * mean(values), 100 * stdev(values) if len(values) > 1 else 0.0
+        middle, spread = 100 * mean(values), _spread(values)
         colour = SERIES[1] if mean(values) == best else SERIES[0]
         for value in values if len(values) > 1 else ():
             sheet.dot(at(100 * value), y, 3, _pale(colour))
@@ -73,7 +74,7 @@ def line_chart(
     Points without values are left out. ValueError if none has one.
     """
     drawn = {name: [(x, values) for x, values in points if values] for name, points in series.items()}
-    ticks = nice_ticks([100 * v for points in drawn.values() for _, values in points for v in values])
+    ticks = nice_ticks([v for points in drawn.values() for _, values in points for v in _reach(values)])
     places = sorted({x for points in drawn.values() for x, _ in points})
     sheet = _Sheet(_WIDTH, _TITLE + _PLOT_HEIGHT + _BOTTOM)
     names = max(sheet.length(name, 14) for name in drawn) + 26 if len(drawn) > 1 else 24
@@ -92,7 +93,8 @@ def line_chart(
     sheet.upright(_PAD + 6, (_TITLE + bottom) / 2, unit, 13, QUIET)
     for x in places:
         sheet.text(at(x, 0)[0], bottom + 16, f"{x:g}", 13, QUIET, "mm")
-    sheet.text((left + right) / 2, bottom + 40, x_label, 13, QUIET, "mm")
+    several = any(len(values) > 1 for points in drawn.values() for _, values in points)
+    sheet.text((left + right) / 2, bottom + 40, _legend(x_label, several), 13, QUIET, "mm")
     ends: list[float] = []
     order = sorted(drawn.items(), key=lambda item: -mean(item[1][-1][1]) if item[1] else 0.0)
     colours = dict(zip(drawn, _cycle(len(drawn)), strict=True))
@@ -102,9 +104,8 @@ def line_chart(
         dots = [at(x, 100 * mean(values)) for x, values in points]
         sheet.line(dots, colours[name], 2.5)
         for (x, values), dot in zip(points, dots, strict=True):
-            spread = 100 * stdev(values) if len(values) > 1 else 0.0
-            ends_of = [at(x, 100 * mean(values) + way * spread) for way in (-1, 1)]
-            sheet.whisker(ends_of[0], ends_of[1], colours[name])
+            middle, spread = 100 * mean(values), _spread(values)
+            sheet.whisker(at(x, middle - spread), at(x, middle + spread), colours[name])
             sheet.dot(*dot, 5.5, colours[name])
         if len(drawn) > 1:  # the names stand at the ends of their lines, one below the other
             ends.append(max(dots[-1][1], ends[-1] + 18 if ends else 0))
@@ -127,6 +128,23 @@ def nice_ticks(values: Sequence[float], count: int = 6) -> list[float]:
     step = next(m * size for m in (1, 2, 5, 10) if m * size >= raw * 0.999)
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
     return [round(n * step, 6) for n in range(first, last + 1)]
+
+
+def _spread(values: Sequence[float]) -> float:
+    """One sample standard deviation, in %."""
+    return 100 * stdev(values) if len(values) > 1 else 0.0
+
+
+def _reach(values: Sequence[float]) -> list[float]:
+    """In %: the values, and the ends of the line that shows their spread."""
+    if not values:
+        return []
+    middle, spread = 100 * mean(values), _spread(values)
+    return [*(100 * v for v in values), middle - spread, middle + spread]
+
+
+def _legend(unit: str, several: bool) -> str:
+    return f"{unit} (lines: one standard deviation over seeds)" if several else unit
 
 
 def _cycle(count: int) -> list[Colour]:

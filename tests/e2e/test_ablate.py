@@ -12,11 +12,13 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from app.__main__ import run
 from model.evaluation import ablation
 from model.evaluation.ablation import Scoring, run_study
+from model.evaluation.ablation_table import plots, table_rows
 from model.evaluation.studies import Study, Trial, get_study
 from model.features import load_extractor
 from model.recipes.data import flatten
@@ -102,7 +104,8 @@ def test_a_factorial_with_one_command(
         assert 0 < row["scores"]["J&F"]["mean"] <= 1 and set(row["sequences"]) == {"slow", "quick"}
     text = (out / "table.md").read_text()
     assert text.count("\n| engine+sampler |") == 2 and "Effect on J&F" in text
-    assert Image.open(out / "factorial.png").size[0] > 500
+    with Image.open(out / "factorial.png") as picture:
+        assert picture.size[0] > 500
     assert "[8/8] engine+sampler+fused-loss, seed 0: scoring" in capsys.readouterr().err
 
     forbid_training(monkeypatch)
@@ -221,8 +224,6 @@ def test_weights_on_the_way_are_those_of_that_step(corpus: Path, davis: Path, tm
     stopped = tmp_path / "stopped"
     train(options(corpus, stopped, steps=4, precision="auto"), stop_at(2))
     image = np.random.default_rng(0).integers(0, 255, (1, 3, 32, 32), np.uint8)
-    import torch
-
     pixels = torch.from_numpy(image)
     expected = load_extractor(stopped / "encoder.pt", "cpu")(pixels)
     torch.testing.assert_close(kept[2](pixels), expected, atol=1e-4, rtol=1e-4)
@@ -235,8 +236,6 @@ def test_hyperparameters_have_a_plot_each(corpus: Path, davis: Path, tmp_path: P
     few = Study(study.name, tuple(t for t in study.trials if t.name in ("tiny-mer", "theta-0.6", "clusters-3")),
                 study.factors)  # fmt: skip
     outcomes = list(run_study(few.trials, shared(corpus, out, steps=1), scoring(davis)))
-    from model.evaluation.ablation_table import plots, table_rows
-
     assert [o.error for o in outcomes] == [None] * 3
     assert outcomes[1].record is not None and outcomes[1].record["options"]["grow_above"] == 0.6
     assert dict(flatten(outcomes[1].record["asked"]["recipe"]))["sampler.threshold"] == 0.6

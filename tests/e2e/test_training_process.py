@@ -20,7 +20,7 @@ from tests.runs import ENVIRONMENT, metrics
 
 pytestmark = pytest.mark.slow
 WAIT = 240_000  # ms: the processes of a busy machine take their time to start
-STEPS = 30
+STEPS = 16
 
 
 class Listener:

@@ -132,7 +132,7 @@ class TestWindows:
     @pytest.mark.parametrize(("size", "grown", "rest"), [("contract", 4, 12), ("grow", 12, 4)])
     def test_regions_get_one_second_window_and_the_rest_the_other(self, size: str, grown: int, rest: int) -> None:
         maps, noise = scene()
-        sampling = sample_windows(maps[0], maps[1:], SamplerOptions(size=size, smallest=8, largest=8))
+        sampling = sample_windows(maps[0], maps[1:], SamplerOptions(size=size, smallest=8, largest=8, wide=1.5))
         assert int(sampling.windows.origin) == 8
         assert sampling.grown[~noise].float().mean() > 0.95 and sampling.grown[noise].float().mean() < 0.1
         assert torch.equal(sampling.windows.plus, torch.where(sampling.grown, grown, rest))

@@ -77,8 +77,9 @@ class Curves(QWidget):
             height = plot.bottom() - (mark - low) / (high - low) * plot.height()
             painter.setPen(QPen(QColor(now.line), 1))
             painter.drawLine(QPointF(plot.left(), round(height) + 0.5), QPointF(plot.right(), round(height) + 0.5))
-            painter.setPen(QColor(now.faint))
-            painter.drawText(QPointF(plot.left() + UNIT // 2, height - 3), f"{mark:g}")
+            if height - plot.top() > 2 * UNIT:  # below the name, there is room for the figure
+                painter.setPen(QColor(now.faint))
+                painter.drawText(QPointF(plot.left() + UNIT // 2, height - 3), f"{mark:g}")
         foot = QRectF(area.left(), plot.bottom() + 2, area.width(), _FOOT - 2)
         painter.setPen(QColor(now.faint))
         painter.drawText(foot, Qt.AlignmentFlag.AlignRight, tr("step {0}").format(steps[-1]))

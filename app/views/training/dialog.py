@@ -99,6 +99,7 @@ class TrainDialog(QDialog):
 
     def set_footage(self, footage: Footage | None) -> None:
         """What a scan has found so far; None: there is nothing to look at."""
+        self._less.setVisible(footage is not None)
         self.footage.set_footage(footage)
         usable = footage is not None and footage.usable
         self.begin.setEnabled(usable)
@@ -164,8 +165,8 @@ class TrainDialog(QDialog):
         add.setAutoDefault(False)
         add.setToolTip(self.tr("A folder with videos; those in folders below it count as well"))
         add.clicked.connect(lambda: self._add())
-        remove = icon_button("ph.minus", self.tr("Take the chosen folder off the list"))
-        remove.clicked.connect(lambda: self._remove())
+        self._less = icon_button("ph.minus", self.tr("Take the chosen folder off the list"))
+        self._less.clicked.connect(lambda: self._remove())
         heading = QLabel(self.tr("Learn from the videos in"))
         heading.setProperty("tone", "quiet")
         self.hint = QLabel(self.tr("Raw video is enough: nothing needs a label, and nothing leaves this machine."))
@@ -203,7 +204,7 @@ class TrainDialog(QDialog):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(3 * UNIT, 2 * UNIT, 3 * UNIT, 2 * UNIT)
         layout.setSpacing(UNIT)
-        layout.addLayout(row(heading, None, add, remove))
+        layout.addLayout(row(heading, None, add, self._less))
         layout.addWidget(self.folders)
         layout.addWidget(self.footage)
         layout.addWidget(self.hint)
