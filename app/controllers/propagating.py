@@ -25,6 +25,10 @@ from app.views.notice_bar import Notice
 from model.types import Anchor, Direction, PropagationRequest
 
 
+SMALLER = (720, 480, 360, 240, 160)
+"""Working sizes, pixels of the short side, that one may turn to."""
+
+
 @dataclass(slots=True, eq=False)
 class _Run:
     """number: for the thread. frames: those that arrived."""
@@ -61,6 +65,7 @@ class Propagating(QObject):
         inference.finished.connect(self._finish)
         inference.stopped.connect(self._stopped)
         inference.failed.connect(self._fail)
+        inference.exhausted.connect(self._exhausted)
         for name, direction in (
             ("propagate.forward", Direction.FORWARD),
             ("propagate.backward", Direction.BACKWARD),
@@ -205,7 +210,8 @@ class Propagating(QObject):
             self._window.set_status(self.tr("Stopping after this frame…"), 1.0)
 
     def halt(self) -> None:
-        """End the run this moment: whatever still arrives is not taken."""
+        """End the run this moment: whatever still arrives is not taken, and it does not go on."""
+        self._forget()
         if self._run is not None:
             self._inference.stop(self._run.number)
             self._end()
@@ -242,6 +248,24 @@ class Propagating(QObject):
             self._say(why, "error", self.tr("Try again"), self.go_on)
         elif number < 0:
             self._window.notify(why, "error")
+
+    def _exhausted(self, number: int, why: str) -> None:
+        """Memory ran out: what is finished is kept, and the rest can be made from smaller pictures."""
+        if not self._is_ours(number):
+            return
+        height, width = self._session.document.media.size
+        side = self._session.document.options.short_side or min(height, width)
+        smaller = next((size for size in SMALLER if size < min(side, height, width)), None)
+        if smaller is None:
+            self._fail(number, why)
+            return
+        self._left = self._end()
+        self._say(why, "error", self.tr("Go on with {0} pixels").format(smaller), lambda: self._shrink(smaller))
+
+    def _shrink(self, side: int) -> None:
+        document = self._session.document
+        document.set_options(replace(document.options, short_side=side))
+        self.go_on()
 
     def _say(self, text: str, *more: Any) -> None:
         """How it ended, in place of how the one before did."""

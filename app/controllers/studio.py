@@ -127,14 +127,19 @@ class Studio(QObject):
         self.inference.use(self._weights(), None if device == "auto" else device)
 
     def show(self, path: Path | None = None) -> None:
-        """Show the window, and then open what is to be opened; the encoder is loaded meanwhile."""
+        """Show the window, and open what is to be opened; the encoder is loaded when there is something to look at."""
         self.window.show()
-        self.inference.warm_up()
         if path is not None:
+            self.session.pictured.connect(self._warm_up)
             self.opening.open(path)
         else:
+            self.inference.warm_up()
             self.opening.offer_unsaved()
         self.training.offer()
+
+    def _warm_up(self) -> None:
+        self.session.pictured.disconnect(self._warm_up)
+        self.inference.warm_up()
 
     def close(self, keep: bool = False) -> None:
         """End everything, without asking. keep: what was not saved is offered next time."""

@@ -56,7 +56,8 @@ class InferenceThread(QObject):
     ready(Engine): the encoder is loaded.
     result(job, frame, FrameLabels): one propagated frame; frames that a person made are not told again.
     progressed(job, steps done, steps in all, steps per second).
-    finished(job), stopped(job), failed(job, why): how a job ended, exactly one of them; frames that came stay good.
+    finished(job), stopped(job), failed(job, why), exhausted(job, why): how a job ended, exactly one of them; frames that
+    came stay good. Exhausted: memory ran out. failed(-1, why): there is no encoder.
     answered(question, answer), query_failed(question, why).
 
     Of several questions of one kind that wait, only the latest is answered. Any thread may call.
@@ -68,6 +69,7 @@ class InferenceThread(QObject):
     finished = Signal(int)
     stopped = Signal(int)
     failed = Signal(int, str)
+    exhausted = Signal(int, str)
     answered = Signal(int, object)
     query_failed = Signal(int, str)
 
@@ -222,7 +224,7 @@ class InferenceThread(QObject):
         def work() -> None:
             (self.finished if self._propagate(job, requests) else self.stopped).emit(job)
 
-        self._guarded(work, lambda text: self.failed.emit(job, text))
+        self._guarded(work, lambda text: self.failed.emit(job, text), lambda text: self.exhausted.emit(job, text))
         with self._inbox.lock:
             self._inbox.stopping.discard(job)
 
@@ -260,7 +262,9 @@ class InferenceThread(QObject):
     def _is_over(self, job: int) -> bool:
         return self._inbox.closed or self._inbox.switched or job in self._inbox.stopping
 
-    def _guarded(self, work: Callable[[], object], failed: Callable[[str], None]) -> None:
+    def _guarded(
+        self, work: Callable[[], object], failed: Callable[[str], None], exhausted: Callable[[str], None] | None = None
+    ) -> None:
         """Do it, or tell in words why not: whatever happens, the thread lives on."""
         try:
             work()
@@ -269,7 +273,7 @@ class InferenceThread(QObject):
         except Exception as error:
             if is_out_of_memory(error):
                 self._free()
-                failed(_tr("There is not enough memory. Choose a smaller working size in the settings, and go on"))
+                (exhausted or failed)(_tr("There is not enough memory for this: a smaller working size needs less."))
             else:
                 sys.excepthook(type(error), error, error.__traceback__)
                 failed(_tr("An error of the program: {0}").format(f"{type(error).__name__}: {error}"))

@@ -84,7 +84,9 @@ class NoticeBar(QWidget):
         return super().eventFilter(watched, event)
 
     def _place(self) -> None:
-        room = self.parentWidget().width()
+        above = self.parentWidget()
+        assert above is not None, "it floats over something"
+        room = above.width()
         width = min(room - 4 * UNIT, WIDTH)
         height = self._layout.heightForWidth(width) if self._layout.hasHeightForWidth() else self.sizeHint().height()
         self.setGeometry((room - width) // 2, UNIT, width, height)

@@ -135,7 +135,8 @@ def _run(trial: Trial, shared: TrainingOptions, scoring: Scoring, note: Note, st
     note(trial, "scoring")
     scores = _score(weights, shared, scoring, propagation, lambda *at: _tell(note, trial, *at))
     record = {"trial": trial.row, "seed": trial.seed, "asked": asked, **scores}
-    record["training"] = {name: card[name] for name in ("steps", "seconds") if name in card}
+    # The card tells of the end alone.
+    record["training"] = {name: card[name] for name in ("steps", "seconds") if name in card and trial.at >= 1}
     folder.mkdir(parents=True, exist_ok=True)
     with replacing(file) as partial:
         partial.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
@@ -165,6 +166,7 @@ def _trained(
         train(options, lambda line: step(trial, line))
         card = read_card(run.card)
         if not card.get("complete"):
+            note(trial, "stopped; the same command goes on")
             raise KeyboardInterrupt
     weights = run.weights_at(trial.at)
     if not weights.exists():

@@ -44,7 +44,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def davis(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("davis") / "squares-dev"
     for name, speed in (("slow", 2), ("quick", 5)):
-        images, truth = moving_squares(frames=5, speed=speed)
+        images, truth = moving_squares(frames=4, speed=speed)
         for number, (image, ids) in enumerate(zip(images, truth, strict=True)):
             for folder, array in (("JPEGImages", image), ("Annotations", ids)):
                 path = root / folder / "480p" / name / f"{number:05d}.png"
@@ -77,10 +77,10 @@ def test_a_factorial_with_one_command(
     corpus: Path, davis: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "study"
-    arguments = ("factorial", "--recipe", "tiny-mer", "--steps", "2", "--crop", "32")
+    arguments = ("factorial", "--recipe", "tiny-mer", "--steps", "1", "--crop", "32")
     assert ablate(corpus, davis, out, *arguments) == 0
     table = json.loads((out / "table.json").read_text())
-    assert table["steps"] == 2 and table["study"] == "factorial" and set(table["effects"]) == {
+    assert table["steps"] == 1 and table["study"] == "factorial" and set(table["effects"]) == {
         "engine", "sampler", "fused loss",
     }  # fmt: skip
     assert len(table["rows"]) == 8
@@ -95,7 +95,7 @@ def test_a_factorial_with_one_command(
         assert (card["recipe"]["bank"] is not None) == on["fused loss"]
         assert (card["recipe"]["weight"] is not None) == (on["fused loss"] and on["engine"])
         assert card["recipe"]["compactness"] is not None and card["recipe"]["crop_late"] is None
-        assert card["steps"] == 2 and card["complete"] is True
+        assert card["steps"] == 1 and card["complete"] is True
         # … and how it was scored.
         assert record["options"]["sampler"] == ("contract" if on["sampler"] else "fixed")
         assert record["options"]["value"] == ("cached" if on["engine"] else "off")
@@ -215,6 +215,7 @@ def test_weights_on_the_way_are_those_of_that_step(corpus: Path, davis: Path, tm
     rows = json.loads((out / "table.json").read_text())["rows"]
     assert [row["marks"]["budget"] for row in rows] == [0.05, 0.25, 0.5, 0.75, 1.0]
     assert [row["name"] for row in rows][::4] == ["tiny at 5 %", "tiny"]
+    assert [row["steps"] for row in rows][::4] == [[None], [4]]
     folder = out / "tiny-seed0"
     kept = [load_extractor(folder / f"encoder-{n}.pt", "cpu") for n in (5, 25, 50, 75)]
     assert kept[0].sha256 == kept[1].sha256  # with four steps, 5 % are over when 25 % are
@@ -228,6 +229,18 @@ def test_weights_on_the_way_are_those_of_that_step(corpus: Path, davis: Path, tm
     expected = load_extractor(stopped / "encoder.pt", "cpu")(pixels)
     torch.testing.assert_close(kept[2](pixels), expected, atol=1e-4, rtol=1e-4)
     assert not torch.allclose(kept[3](pixels), expected, atol=1e-4)
+
+
+def test_weights_on_the_way_of_a_resumed_run_and_those_asked_for_too_late(corpus: Path, tmp_path: Path) -> None:
+    run_folder = tmp_path / "run"
+    train(options(corpus, run_folder, steps=4), stop_at(2))
+    train(options(corpus, run_folder, steps=4, keep=(0.25, 0.5, 0.75), resume=True))
+    kept = sorted(file.name for file in run_folder.glob("encoder-*.pt"))
+    assert kept == ["encoder-50.pt", "encoder-75.pt"]  # what there was at 25 % is not known any more
+    train(options(corpus, run_folder, steps=4, keep=(0.25,), resume=True))
+    assert sorted(file.name for file in run_folder.glob("encoder-*.pt")) == kept
+    with pytest.raises(ValueError, match="cannot be kept at 1 of the budget"):
+        options(corpus, run_folder, keep=(0.5, 1.0))
 
 
 def test_hyperparameters_have_a_plot_each(corpus: Path, davis: Path, tmp_path: Path) -> None:

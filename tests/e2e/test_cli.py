@@ -590,13 +590,6 @@ def test_help_is_quick_because_nothing_heavy_is_loaded() -> None:
         assert command in done.stdout
 
 
-def test_mer_alone_shows_its_commands_and_says_that_there_is_no_window_yet(mer) -> None:
-    code, out, _ = mer()
-    assert code == 0
-    assert "propagate" in out
-    assert "later release" in out
-
-
 def test_version(mer) -> None:
     assert mer("--version") == (0, f"mer {app.__version__}\n", "")
 

@@ -46,17 +46,20 @@ def test_dots_lie_where_their_scores_are_and_the_best_has_its_own_colour() -> No
 
 
 def test_the_whisker_is_one_standard_deviation_to_either_side() -> None:
-    narrow = dot_chart("J&F", [("a", [0.62, 0.64]), ("scale", [0.50, 0.50])])
-    wide = dot_chart("J&F", [("a", [0.60, 0.66]), ("scale", [0.50, 0.50])])
+    """The axis has the same ends in both: 40 and 80 %."""
+    ends = [("low", [0.40, 0.40]), ("high", [0.80, 0.80])]
 
-    def extent(picture: UInt8Array, row: int) -> int:
-        y = int(places(picture, SERIES[1])[:, 0].mean()) if row == 0 else 0
-        line = places(picture[y : y + 1], SERIES[1])[:, 1]
-        return int(line.max() - line.min())
+    def length(values: list[float]) -> int:
+        picture = dot_chart("J&F", [("this", values), *ends])
+        dots = places(picture, SERIES[0])
+        line = dots[dots[:, 0] == dots[:, 0].min() + 7][:, 1]  # the first row, through the middle of its dot
+        return int(np.ptp(line))
 
-    scale = 34  # the axis goes from 50 to 64 or 66 %, by about as many pixels a percent
-    assert extent(wide, 0) - extent(narrow, 0) > 2 * scale
-    assert not np.array_equal(narrow, wide)
+    pixels = (
+        places(dot_chart("J&F", ends), SERIES[1])[:, 1].mean() - places(dot_chart("J&F", ends), SERIES[0])[:, 1].mean()
+    )
+    assert length([0.55, 0.65]) == pytest.approx(2 * 0.05 * 2**0.5 / 0.4 * pixels, rel=0.08)
+    assert length([0.57, 0.63]) == pytest.approx(2 * 0.03 * 2**0.5 / 0.4 * pixels, rel=0.08)
 
 
 def test_rows_without_scores_are_empty_and_all_without_are_an_error() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -33,6 +34,7 @@ class FakeInference(QObject):
     finished = Signal(int)
     stopped = Signal(int)
     failed = Signal(int, str)
+    exhausted = Signal(int, str)
 
     def __init__(self) -> None:
         super().__init__()
@@ -150,6 +152,17 @@ def test_going_on_asks_only_for_what_is_missing(desk: Desk) -> None:
     assert desk.said == []  # how it ended before is of no interest now
 
 
+def test_a_run_that_was_undone_does_not_go_on(desk: Desk) -> None:
+    job = desk.begin()
+    desk.inference.give(job, 1, 2)
+    desk.inference.stopped.emit(job)
+    desk.run.halt()  # as undo does first
+    desk.document.undo()
+    assert desk.said == []
+    desk.run.go_on()
+    assert len(desk.inference.submitted) == 1
+
+
 def test_going_on_after_an_edit_of_the_reference_begins_again(desk: Desk) -> None:
     job = desk.begin()
     desk.inference.give(job, 1, 2, 3)
@@ -180,6 +193,22 @@ def test_a_failure_is_said_with_a_way_out(desk: Desk) -> None:
     assert notice.level == "error" and notice.button.text() == "Try again"
     notice.button.click()
     assert desk.run.is_running and desk.inference.submitted[-1][1][0].start == 2
+
+
+def test_running_out_of_memory_offers_a_smaller_size_and_goes_on_with_it(desk: Desk) -> None:
+    desk.document.media = replace(desk.document.media, size=(1080, 1920))
+    labels = LabelMap(np.ones((1080, 1920), np.uint8))
+    desk.document.set_labels(0, labels)
+    desk.run.start(Direction.FORWARD)
+    (job, _) = desk.inference.submitted[-1]
+    for frame in (1, 2, 3):
+        desk.inference.result.emit(job, frame, FrameLabels(Origin.PROPAGATED, PackedMap.pack(labels)))
+    desk.inference.exhausted.emit(job, "There is not enough memory.")
+    notice = desk.shell.notices.notices[-1]
+    assert notice.level == "error" and notice.button.text() == "Go on with 360 pixels"
+    notice.button.click()
+    (again,) = desk.inference.submitted[-1][1]
+    assert (again.start, again.options.short_side) == (4, 360)
 
 
 def test_following_or_staying(desk: Desk) -> None:

@@ -105,6 +105,7 @@ class ProofPage(QWidget):
         self.use_button.setEnabled(self._proof is not None and not used)
         if used:
             self.use_button.setText(GAP + self.tr("In use"))
+            self.advice.setText(self.tr("It is in use: propagations from now on use the new encoder."))
         elif self._proof is not None:
             self.set_proof(self._proof)
         self.undo_button.setVisible(undoable)
