@@ -24,7 +24,6 @@ from app.views.dialogs.preflight import PreflightDialog
 from app.views.notice_bar import Notice
 from model.types import Anchor, Direction, PropagationRequest
 
-
 SMALLER = (720, 480, 360, 240, 160)
 """Working sizes, pixels of the short side, that one may turn to."""
 

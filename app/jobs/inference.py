@@ -56,8 +56,8 @@ class InferenceThread(QObject):
     ready(Engine): the encoder is loaded.
     result(job, frame, FrameLabels): one propagated frame; frames that a person made are not told again.
     progressed(job, steps done, steps in all, steps per second).
-    finished(job), stopped(job), failed(job, why), exhausted(job, why): how a job ended, exactly one of them; frames that
-    came stay good. Exhausted: memory ran out. failed(-1, why): there is no encoder.
+    finished(job), stopped(job), failed(job, why), exhausted(job, why): how a job ended, exactly one of them, the last
+    when memory ran out; frames that came stay good. failed(-1, why): there is no encoder.
     answered(question, answer), query_failed(question, why).
 
     Of several questions of one kind that wait, only the latest is answered. Any thread may call.

@@ -106,7 +106,7 @@ def pairs(draw: st.DrawFn) -> dict[str, object]:
     case = draw(cases())
     height, width = case["features"].shape[-2:]
     combine = draw(st.sampled_from(["logits", "mixture"]))
-    delta = draw(st.sampled_from([0.0, 0.2, 0.5, 1.0, 3.0]))
+    delta = draw(st.sampled_from([0.0, 0.2, 0.5, 0.9, 3.0]))  # with 1, a vote for each window may be a tie
     pair = random_pair(height, width, combine, delta, draw(st.integers(0, 12)), draw(st.integers(0, 2**31)))
     zero = torch.randn(height, width, generator=torch.manual_seed(draw(st.integers(0, 2**31))))
     return case | {"radius": pair, "zero": draw(st.sampled_from([None, zero, zero - 5]))}
