@@ -40,6 +40,7 @@ def davis(
     long_term: opt.LongTerm = opt.DEFAULT_LONG_TERM,
     short_term: opt.ShortTerm = opt.DEFAULT_SHORT_TERM,
     soft: opt.Soft = opt.DEFAULT_SOFT,
+    rare: opt.Rare = None,
     device: opt.Device = None,
     json_path: Json = None,
     results: Annotated[Path | None, typer.Option(help="Keep the predicted masks in this folder.")] = None,
@@ -54,7 +55,7 @@ def davis(
             report = score_folder(root, score, sequences=_names(sequences), progress=progress)
         else:
             options = opt.propagation_options(
-                size, radius, sampler, window, top_k, temperature, colour, edges, long_term, short_term, soft
+                size, radius, sampler, window, top_k, temperature, colour, edges, long_term, short_term, soft, rare=rare
             )
             propagate, provenance = _propagator(weights, device)
             report = evaluate_davis(
@@ -94,6 +95,7 @@ def keypoints(
     long_term: opt.LongTerm = opt.DEFAULT_LONG_TERM,
     short_term: opt.ShortTerm = opt.DEFAULT_SHORT_TERM,
     soft: opt.Soft = opt.DEFAULT_SOFT,
+    rare: opt.Rare = None,
     device: opt.Device = None,
     json_path: Json = None,
 ) -> None:
@@ -101,7 +103,7 @@ def keypoints(
     _check_writable(json_path)
     with _progress() as progress:
         options = opt.propagation_options(
-            size, radius, sampler, window, top_k, temperature, colour, edges, long_term, short_term, soft
+            size, radius, sampler, window, top_k, temperature, colour, edges, long_term, short_term, soft, rare=rare
         )
         from model.evaluation.keypoint_sets import read_badja, read_jhmdb
         from model.evaluation.keypoints import evaluate_keypoints

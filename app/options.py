@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import typer
 
@@ -41,8 +41,12 @@ LongTerm = Annotated[
     str, typer.Option(help="Frames to keep, as distances from the labelled frame.", rich_help_panel=MEMORY)
 ]
 ShortTerm = Annotated[str, typer.Option(help="Recent frames to look at, as distances back.", rich_help_panel=MEMORY)]
-Soft = Annotated[
-    bool, typer.Option("--soft/--hard", help="Memory carries shares, or ids.", rich_help_panel=MEMORY)
+Soft = Annotated[bool, typer.Option("--soft/--hard", help="Memory carries shares, or ids.", rich_help_panel=MEMORY)]
+
+RARE: dict[str, Callable[[str], object]] = {"clusters": int, "grow_above": float, "compact": float, "value": str}
+Rare = Annotated[
+    list[str] | None,
+    typer.Option("--set", help=f"One of {', '.join(RARE)}, as name=value; repeatable.", rich_help_panel=MATCHING),
 ]
 
 
@@ -60,6 +64,7 @@ def propagation_options(
     soft: bool,
     references: int = DEFAULT.anchors,
     cycle: bool = DEFAULT.cycle,
+    rare: list[str] | None = None,
 ) -> PropagationOptions:
     """From what was typed. ValueError, naming the option, for what cannot be."""
     return PropagationOptions(
@@ -76,7 +81,21 @@ def propagation_options(
         short_term=tuple(values(short_term, int, "--short-term")),
         labels="soft" if soft else "hard",
         cycle=cycle,
+        **_rare(rare or []),
     )
+
+
+def _rare(given: list[str]) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
+    for text in given:
+        name, _, value = text.partition("=")
+        if name not in RARE:
+            raise ValueError(f"--set {text}: give one of {', '.join(RARE)} as name=value")
+        try:
+            fields[name] = RARE[name](value)
+        except ValueError:
+            raise ValueError(f"--set {text}: {value!r} is not a number") from None
+    return fields
 
 
 def names(text: str) -> list[str]:

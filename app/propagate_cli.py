@@ -44,6 +44,7 @@ def propagate(
     long_term: opt.LongTerm = opt.DEFAULT_LONG_TERM,
     short_term: opt.ShortTerm = opt.DEFAULT_SHORT_TERM,
     soft: opt.Soft = opt.DEFAULT_SOFT,
+    rare: opt.Rare = None,
     cycle: Annotated[
         bool, typer.Option("--cycle", help="Report forward-backward disagreement.", rich_help_panel=opt.RESULTS)
     ] = opt.DEFAULT.cycle,
@@ -63,7 +64,20 @@ def propagate(
     OUT/report.json. Frames count from 0. Ctrl+C keeps the finished frames, and --resume goes on.
     """
     options = opt.propagation_options(
-        size, radius, sampler, window, top_k, temperature, colour, edges, long_term, short_term, soft, references, cycle
+        size,
+        radius,
+        sampler,
+        window,
+        top_k,
+        temperature,
+        colour,
+        edges,
+        long_term,
+        short_term,
+        soft,
+        references,
+        cycle,
+        rare,
     )
     from app.io.output import OutputFolder
     from app.io.video_writer import check_encoder

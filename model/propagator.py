@@ -34,7 +34,6 @@ from model.types import (
 )
 from model.video import VideoSource
 
-
 LOST = 0.5
 """No object that vanished without a person saying so is more certain than this."""
 

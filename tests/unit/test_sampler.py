@@ -148,6 +148,14 @@ class TestWindows:
         expected = torch.tensor([[9.0, 8.0], [29.0, 8.0]])
         assert torch.allclose(sampling.centres[[left[0], right[0]]], expected, atol=1e-4)
 
+    def test_every_cell_belongs_to_the_cluster_that_its_centre_was_made_of(self) -> None:
+        query = rand(8, 15, 21) + torch.linspace(-3, 3, 21) * rand(8, 1, 1, seed=1)  # tight clusters and loose ones
+        sampling = sample_windows(query, query[None], SamplerOptions(downsample=1))
+        y, x = torch.meshgrid(torch.arange(15.0), torch.arange(21.0), indexing="ij")
+        for number, centre in enumerate(sampling.centres):
+            mine = sampling.clusters == number
+            assert torch.allclose(centre, torch.stack([x[mine].mean(), y[mine].mean()]), atol=1e-4)
+
     def test_the_first_window_is_the_mean_radius_within_bounds(self) -> None:
         maps, _ = scene()
         options = {"clusters": 2, "downsample": 1, "smallest": 0, "largest": 99}
