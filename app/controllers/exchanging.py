@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ LABELS = {".png", ".csv", ".h5", ".hdf5", ".json", ".slp"}
 
 
 class Exchanging(QObject):
-    """exported(): an export was written and checked."""
+    """exported(): an export was written and checked. settle: called before one, to take what is proposed."""
 
     exported = Signal()
     progressed = Signal(object)
@@ -36,6 +36,7 @@ class Exchanging(QObject):
         self._session, self._window, self._settings = session, window, settings
         self._background = Background()  # its own: an export is long, and saving must not wait for it
         self._stop = threading.Event()
+        self.settle: Callable[[], object] = lambda: None
         self.dialog: ExportDialog | None = None
         session.closing.connect(self.stop)
         window.actions["file.export"].triggered.connect(lambda: self.ask())
@@ -52,6 +53,7 @@ class Exchanging(QObject):
         """Show the dialog; it stays beside the work."""
         project = self._session.project
         assert project is not None
+        self.settle()
         if self.dialog is not None:
             self.dialog.close()
         labelled = Labelled(project.document)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -22,7 +23,10 @@ _THUMBNAIL_WIDTH = 320
 
 
 class Saving(QObject):
-    """saved(): what is on the disk is what is in the window."""
+    """saved(): what is on the disk is what is in the window.
+
+    settle: called before that is looked at, to take what is proposed.
+    """
 
     saved = Signal()
     _journal_failed = Signal(str)
@@ -31,6 +35,7 @@ class Saving(QObject):
         super().__init__()
         self._session, self._window, self._settings, self._background = session, window, settings, background
         self._busy = False
+        self.settle: Callable[[], object] = lambda: None
         self._timer = QTimer(self)
         self._timer.timeout.connect(self._autosave)
         self.set_minutes(settings["autosave.minutes"])
@@ -50,6 +55,7 @@ class Saving(QObject):
         project = self._session.project
         if project is None or self._busy:
             return
+        self.settle()
         if not project.is_saved:
             self.save_as()
             return
@@ -65,6 +71,7 @@ class Saving(QObject):
         """Whether it was saved."""
         project = self._session.project
         assert project is not None
+        self.settle()
         media = project.document.media.path
         start = project.folder if project.is_saved else media.parent / f"{media.stem or media.name}{SUFFIX}"
         folder = files.save_project(self._window, start)
@@ -101,6 +108,7 @@ class Saving(QObject):
         project = self._session.project
         if project is None:
             return True
+        self.settle()
         self._session.tell()
         if not project.is_dirty:
             return True

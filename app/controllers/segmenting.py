@@ -31,7 +31,7 @@ class Segmenting(QObject):
         canvas.proposal_accepted.connect(self.settle)
         canvas.proposal_dropped.connect(self.drop)
         session.moved.connect(lambda frame: self.settle())
-        session.closing.connect(self.settle)
+        session.closing.connect(self.drop)
 
     @property
     def is_proposing(self) -> bool:

@@ -80,11 +80,14 @@ class Studio(QObject):
 
     def _join(self) -> None:
         session, window, settings = self.session, self.window, self.settings
-        self.objects.settle = self.editing.settle = self.propagating.settle = self.segmenting.settle
+        for controller in (self.objects, self.editing, self.propagating, self.saving, self.exchanging):
+            controller.settle = self.segmenting.settle
         self.editing.step_back = self.segmenting.undo
         self.editing.halt = self.propagating.halt
         self.overview.is_running = lambda: self.propagating.is_running
         self.propagating.running.connect(lambda on: self.overview.allow())
+        self.propagating.running.connect(lambda on: self.playback.stop())
+        window.actions["go.doubtful"].triggered.connect(lambda: self.playback.jumped())
         self.saving.saved.connect(self.overview.show_title)
         self.exchanging.exported.connect(self.overview.exported)
         session.opened.connect(lambda: self.inference.open(session.source.handle() if session.source else None))

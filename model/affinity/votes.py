@@ -66,9 +66,8 @@ class Affinity:
 def mixture(one: Affinity, other: Affinity, share: Tensor) -> Affinity:
     """The mean of two affinities to the same references, `other` by its share [h*w]: its k heaviest votes, rescaled."""
     ours, theirs = one.weight * (1 - share[:, None]), other.weight * share[:, None]
-    both = (one.index[:, :, None] == other.index[:, None]) & (
-        one.weight[:, :, None] > 0
-    )  # weightless ones only fill up
+    real = one.weight[:, :, None] > 0  # votes without weight only fill up, with the same cell again and again
+    both = real & (one.index[:, :, None] == other.index[:, None])
     ours = ours + (both * theirs[:, None]).sum(2)
     weight = torch.cat([ours, theirs * ~both.any(1)], dim=1)
     weight, best = weight.topk(one.weight.shape[1], dim=1)

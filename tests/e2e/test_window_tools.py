@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PySide6.QtCore import Qt
 
 from app.core.objects import Skeleton
 from app.jobs.queries import ClickSegment, Clusters, FeaturePca, Flow, Votes
+from app.views.dialogs import files
 from model.types import Origin
 from tests.windows import FRAMES, HEIGHT, Desk, desk, home, overlap
 
@@ -296,3 +299,12 @@ def test_scrubbing_on_the_timeline_moves_the_canvas(desk: Desk) -> None:
     desk.window.timeline.scrubbed.emit(6)
     desk.wait(lambda: desk.session.shown == 6)
     assert desk.window.transport._number.text() == "6"
+
+
+def test_a_proposal_is_saved_with_the_rest(desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.open()
+    desk.key(Qt.Key.Key_W)
+    clicked(desk, 18, 18)
+    monkeypatch.setattr(files, "save_project", lambda parent, suggested: tmp_path / "a.mer")
+    desk.does("file.save")
+    assert desk.stored[0][18, 18] == 1 and not desk.session.project.is_dirty
