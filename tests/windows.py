@@ -52,7 +52,7 @@ class Desk:
         self.studio.opening.open(path or self.video)
         self.wait(lambda: self.session.project not in (None, before) and self.session.picture is not None)
 
-    def wait(self, condition, seconds: float = 20) -> None:
+    def wait(self, condition, seconds: float = 60) -> None:
         self.qtbot.waitUntil(condition, timeout=int(1000 * seconds))
 
     def does(self, name: str) -> None:

