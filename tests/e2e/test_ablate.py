@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import time
 from pathlib import Path
 from typing import Any
@@ -19,7 +17,7 @@ from app.__main__ import run
 from model.evaluation import ablation
 from model.evaluation.ablation import Scoring, run_study
 from model.evaluation.ablation_table import plots, table_rows
-from model.evaluation.studies import Study, Trial, get_study
+from model.evaluation.studies import Study, get_study
 from model.features import load_extractor
 from model.recipes.data import flatten
 from model.training.options import TrainingOptions
@@ -160,34 +158,6 @@ def test_a_training_that_is_told_to_stop_goes_on_where_it_was(corpus: Path, davi
     assert [line["total"] for line in metrics(run_folder)] == pytest.approx(
         [line["total"] for line in metrics(tmp_path / "other" / "tiny-seed0")], rel=1e-4
     )
-
-
-def test_a_killed_command_goes_on(corpus: Path, davis: Path, tmp_path: Path) -> None:
-    """SIGKILL in the middle of the second of two trainings."""
-    out = tmp_path / "study"
-    pid = os.fork()
-    if pid == 0:  # pragma: no cover
-        try:
-            register()
-            trials = get_study("systems", ["tiny", "tiny-dense"]).trials
-
-            def step(trial: Trial, line: dict[str, Any]) -> None:
-                if trial.name == "tiny-dense" and line["step"] == 2:
-                    os.kill(os.getpid(), signal.SIGKILL)
-
-            list(run_study(trials, shared(corpus, out, steps=3, checkpoint_every=1), scoring(davis), step=step))
-        finally:
-            os._exit(1)
-    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGKILL
-    trained: list[tuple[str, int]] = []
-    outcomes = run_study(
-        get_study("systems", ["tiny", "tiny-dense"]).trials,
-        shared(corpus, out, steps=3, checkpoint_every=1),
-        scoring(davis),
-        step=lambda trial, line: trained.append((trial.name, line["step"])),
-    )
-    assert all(outcome.record for outcome in outcomes)
-    assert trained == [("tiny-dense", 3)]
 
 
 def test_one_failure_does_not_stop_the_others(
