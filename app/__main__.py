@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 
 import typer
 
-from app.mistakes import message_of
+from app import program
+from app.mistakes import is_out_of_memory, message_of
 
 INTERRUPTED = 130  # what a shell expects after Ctrl+C
 MISTAKE = 2
@@ -16,17 +18,25 @@ UNEXPECTED = 1
 # typer has no public name for what a wrong option raises.
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 
+_LOG = logging.getLogger("mer")
+
 
 def main() -> None:
-    """The console script. See `run`."""
-    sys.exit(run())
+    """The console script: `run`, and a log of it."""
+    program.begin()
+    from app.io.log import begin
+
+    begin(sys.argv[1:])
+    code = run()
+    _LOG.info("end with exit code %s", code)
+    sys.exit(code)
 
 
 def run(arguments: list[str] | None = None) -> int:
     """Run the command line and return the exit code.
 
     A mistake of the user ends with one line on the error stream and code 2, Ctrl+C with 130, and our own mistakes with
-    one line and code 1. MER_DEBUG=1 shows where an error comes from.
+    one line and code 1. The log says where an error comes from; with MER_DEBUG=1 it is not caught.
     """
     from app.cli import app
 
@@ -42,9 +52,14 @@ def run(arguments: list[str] | None = None) -> int:
     except Exception as error:
         if os.environ.get("MER_DEBUG") == "1":
             raise
+        _LOG.error("this ended it", exc_info=error)
         if isinstance(error, ValueError | OSError):
             return _say(message_of(error), MISTAKE)
-        return _say(f"{type(error).__name__}: {error} (an error of the program; MER_DEBUG=1 shows where)", UNEXPECTED)
+        if is_out_of_memory(error):
+            words = "memory ran out: a smaller working size, batch or crop needs less; what is done is kept"
+            return _say(words, MISTAKE)
+        words = f"{type(error).__name__}: {error} (an error of the program: mer doctor --report shows where)"
+        return _say(words, UNEXPECTED)
 
 
 def _usage(error: Exception) -> int:
@@ -55,6 +70,7 @@ def _usage(error: Exception) -> int:
 
 
 def _say(message: str, code: int) -> int:
+    _LOG.warning("told: %s", message)
     print("mer: " + " ".join(message.split()), file=sys.stderr)
     return code
 

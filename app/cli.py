@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 
 from app import __version__
 from app.ablate_cli import ablate
+from app.adapt_cli import adapt
 from app.bench_cli import bench
 from app.demo.cli import demo
 from app.doctor import doctor
@@ -18,6 +19,7 @@ from app.export_cli import export
 from app.inspect_cli import inspect
 from app.options import Device, Weights
 from app.propagate_cli import propagate
+from app.shards_cli import shards
 from app.train_cli import train
 
 WINDOW = "window"
@@ -42,6 +44,8 @@ app = typer.Typer(
 )
 app.command()(propagate)
 app.command()(train)
+app.command()(adapt)
+app.command()(shards)
 app.add_typer(evaluate, name="evaluate")
 app.command()(ablate)
 app.command()(inspect)
@@ -79,6 +83,14 @@ def window(
     """Open the window, and in it a video, a folder of frames or a project."""
     before = context.parent.params if context.parent else {}
     raise typer.Exit(_show(path, weights or before.get("weights"), device or before.get("device")))
+
+
+@app.command(hidden=True)
+def apart(work: str, arguments: list[str]) -> None:
+    """For `app.io.apart`: work with HDF5 files in a process of its own."""
+    from app.io.apart import serve
+
+    raise typer.Exit(serve(work, arguments))
 
 
 def _show(path: Path | None, weights: str | None, device: str | None) -> int:

@@ -20,22 +20,30 @@ def start(path: Path | None = None, weights: str | None = None, device: str | No
     """
     check_display()
     free_from_opencv()
+    from PySide6.QtGui import QIcon
     from PySide6.QtWidgets import QApplication
 
+    from app.controllers.diagnostics import log_qt
+    from app.controllers.file_events import FileEvents
     from app.controllers.studio import Studio
     from app.core.settings import Settings
     from app.views import i18n
     from app.views.theme import Theme
+    from model.resources import resource
 
+    log_qt()
     app = QApplication(sys.argv[:1])
     app.setApplicationName("mer-studio")
     app.setApplicationDisplayName("MER Studio")
     app.setApplicationVersion(__version__)
     app.setDesktopFileName("mer-studio")
+    app.setWindowIcon(QIcon(str(resource("icons/mer-studio.svg"))))
     settings = Settings()
     i18n.install(app, settings["language"])
     studio = Studio(settings, weights, device, Theme(app))
     studio.crashes.install()
+    if sys.platform == "darwin":
+        app.installEventFilter(FileEvents(studio.opening.open, app))
 
     def end(*_: object) -> None:
         studio.close(keep=True)

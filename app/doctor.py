@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from importlib import import_module, metadata
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -44,11 +45,20 @@ PACKAGES = (
 ENCODERS = (("h264", "overlay videos"), ("libvpx-vp9", "VP9 export"), ("prores_ks", "ProRes export"))
 
 
-def doctor() -> None:
+def doctor(
+    report: Annotated[
+        bool, typer.Option("--report", help="As plain text, with the end of the log: for a report of a fault.")
+    ] = False,
+) -> None:
     """Tell what this machine offers.
 
     The exit code is 1 if something essential is missing.
     """
+    if report:
+        from app.diagnostics import report as text
+
+        typer.echo(text(), nl=False)
+        return
     from rich.console import Console
     from rich.table import Table
 

@@ -37,6 +37,7 @@ def davis(
     temperature: opt.Temperature = opt.DEFAULT.temperature,
     colour: opt.Colour = opt.DEFAULT.colour,
     edges: opt.Edges = opt.DEFAULT.edges,
+    decoder: opt.Decoder = opt.DEFAULT.decoder,
     long_term: opt.LongTerm = opt.DEFAULT_LONG_TERM,
     short_term: opt.ShortTerm = opt.DEFAULT_SHORT_TERM,
     soft: opt.Soft = opt.DEFAULT_SOFT,
@@ -55,7 +56,19 @@ def davis(
             report = score_folder(root, score, sequences=_names(sequences), progress=progress)
         else:
             options = opt.propagation_options(
-                size, radius, sampler, window, top_k, temperature, colour, edges, long_term, short_term, soft, rare=rare
+                size,
+                radius,
+                sampler,
+                window,
+                top_k,
+                temperature,
+                colour,
+                edges,
+                long_term,
+                short_term,
+                soft,
+                rare=rare,
+                decoder=decoder,
             )
             propagate, provenance = _propagator(weights, device)
             report = evaluate_davis(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import sys
 
 REMEDIES = {
     errno.ENOSPC: "make room on the disk",
@@ -20,3 +21,11 @@ def message_of(error: ValueError | OSError) -> str:
     text = error.strerror if error.filename is None else f"{error.filename}: {error.strerror}"
     remedy = REMEDIES.get(error.errno or 0)
     return f"{text}: {remedy}" if remedy else text
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Is it main memory or a graphics card's that ran out? torch has a class of its own for the latter alone."""
+    torch = sys.modules.get("torch")
+    if isinstance(error, MemoryError) or (torch is not None and isinstance(error, torch.OutOfMemoryError)):
+        return True
+    return isinstance(error, RuntimeError) and any(w in str(error) for w in ("not enough memory", "out of memory"))

@@ -16,7 +16,7 @@ DEFAULT_SIZE = DEFAULT.short_side or 0
 DEFAULT_LONG_TERM = ",".join(map(str, DEFAULT.long_term))
 DEFAULT_SHORT_TERM = ",".join(map(str, DEFAULT.short_term))
 DEFAULT_SOFT = DEFAULT.labels == "soft"
-MATCHING, MEMORY, RESULTS = "Matching", "Memory", "Results"
+MATCHING, MEMORY, RESULTS, MANY = "Matching", "Memory", "Results", "Many videos"
 
 Device = Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1 or mps; the fastest when left out.")]
 Weights = Annotated[
@@ -37,13 +37,24 @@ Colour = Annotated[
     float, typer.Option(help="Weight of colour beside features; 0 = features alone.", rich_help_panel=MATCHING)
 ]
 Edges = Annotated[str, typer.Option(help="Mask edges: guided (by the picture) or bilinear.", rich_help_panel=MATCHING)]
+Decoder = Annotated[
+    str | None,
+    typer.Option(help="Mask decoder: off, bundled, or its file; see --set rounds.", rich_help_panel=MATCHING),
+]
 LongTerm = Annotated[
     str, typer.Option(help="Frames to keep, as distances from the labelled frame.", rich_help_panel=MEMORY)
 ]
 ShortTerm = Annotated[str, typer.Option(help="Recent frames to look at, as distances back.", rich_help_panel=MEMORY)]
 Soft = Annotated[bool, typer.Option("--soft/--hard", help="Memory carries shares, or ids.", rich_help_panel=MEMORY)]
 
-RARE: dict[str, Callable[[str], object]] = {"clusters": int, "grow_above": float, "compact": float, "value": str}
+RARE: dict[str, Callable[[str], object]] = {
+    "clusters": int,
+    "grow_above": float,
+    "compact": float,
+    "value": str,
+    "rounds": int,
+    "trust": float,
+}
 Rare = Annotated[
     list[str] | None,
     typer.Option("--set", help=f"One of {', '.join(RARE)}, as name=value; repeatable.", rich_help_panel=MATCHING),
@@ -65,6 +76,7 @@ def propagation_options(
     references: int = DEFAULT.anchors,
     cycle: bool = DEFAULT.cycle,
     rare: list[str] | None = None,
+    decoder: str | None = DEFAULT.decoder,
 ) -> PropagationOptions:
     """From what was typed. ValueError, naming the option, for what cannot be."""
     return PropagationOptions(
@@ -81,6 +93,7 @@ def propagation_options(
         short_term=tuple(values(short_term, int, "--short-term")),
         labels="soft" if soft else "hard",
         cycle=cycle,
+        decoder=decoder,
         **_rare(rare or []),
     )
 

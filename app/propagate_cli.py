@@ -1,26 +1,30 @@
-"""`mer propagate`: labels carried through a video."""
+"""`mer propagate`: labels carried through a video, or through many."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from app import options as opt
 from model.types import Direction
 
+if TYPE_CHECKING:
+    from app.task import Settings, Task
+
 
 def propagate(
-    video: Annotated[Path, typer.Argument(help="A video file, or a folder of images.")],
+    out: Annotated[Path, typer.Option(help="Folder for masks, overlay video, keypoints and report.")],
+    videos: Annotated[list[Path] | None, typer.Argument(help="A video file, or a folder of images; or many.")] = None,
     labels: Annotated[
-        list[Path],
+        list[Path] | None,
         typer.Option(
             help="A mask (.png), a folder of masks named by frame, or keypoints (.csv: frame,name,x,y). Repeat it to "
-            "give several."
+            "give several. With many videos: a folder with such labels named after each video."
         ),
-    ],
-    out: Annotated[Path, typer.Option(help="Folder for masks, overlay video, keypoints and report.")],
+    ] = None,
     frame: Annotated[int | None, typer.Option(min=0, help="The frame of a single mask; 0 when left out.")] = None,
     clean_edges: Annotated[bool, typer.Option("--clean-edges", help="Repair masks with anti-aliased edges.")] = False,
     direction: Annotated[Direction, typer.Option(help="Which way labels travel.")] = Direction.FORWARD,
@@ -38,6 +42,7 @@ def propagate(
     temperature: opt.Temperature = opt.DEFAULT.temperature,
     colour: opt.Colour = opt.DEFAULT.colour,
     edges: opt.Edges = opt.DEFAULT.edges,
+    decoder: opt.Decoder = opt.DEFAULT.decoder,
     references: Annotated[
         int, typer.Option(help="Labelled frames, the nearest ones, to look at.", rich_help_panel=opt.MEMORY)
     ] = opt.DEFAULT.anchors,
@@ -57,11 +62,32 @@ def propagate(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace the results of an earlier run.", rich_help_panel=opt.RESULTS)
     ] = False,
+    list_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--list",
+            help="Videos and their labels: .csv with the columns video, labels and, if wanted, name, frame, direction, "
+            "start, stop; or the same in JSON lines.",
+            rich_help_panel=opt.MANY,
+        ),
+    ] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Videos at a time; when left out, one for each GPU or each four cores.",
+            rich_help_panel=opt.MANY,
+        ),
+    ] = None,
+    engine: Annotated[
+        str, typer.Option(help="What spreads them: processes, or ray (a cluster).", rich_help_panel=opt.MANY)
+    ] = "processes",
 ) -> None:
-    """Carry masks and keypoints from labelled frames through a video.
+    """Carry masks and keypoints from labelled frames through a video, or through many.
 
     Writes OUT/masks/00000.png … (indexed PNG at the video's size), OUT/overlay.mp4, OUT/keypoints.csv and
-    OUT/report.json. Frames count from 0. Ctrl+C keeps the finished frames, and --resume goes on.
+    OUT/report.json; of many videos, the same into OUT/NAME for each, and OUT/results.json. Frames count from 0.
+    Ctrl+C keeps the finished frames, and --resume goes on. Exit code 1: some of many videos failed.
     """
     options = opt.propagation_options(
         size,
@@ -78,54 +104,39 @@ def propagate(
         references,
         cycle,
         rare,
+        decoder,
     )
-    from app.io.output import OutputFolder
-    from app.io.video_writer import check_encoder
+    from app.task import Settings, Task
 
-    output = OutputFolder(out)
-    output.check((video, *labels), resume, overwrite)
-    if overlay:
-        check_encoder()
+    settings = Settings(options, weights, device, recipe, clean_edges, fps, overlay, resume, overwrite)
+    shared = Task(Path(), tuple(labels or ()), out, frame, direction, start, stop)
+    if list_file is not None or len(videos or ()) > 1:
+        from app.batch_cli import propagate_many
 
-    from app.io.anchors import read_anchors
-    from app.resume import reached
-    from model.video import open_video
+        propagate_many(videos or [], list_file, shared, settings, engine, jobs)
+    elif not videos or not labels:
+        raise ValueError("give a VIDEO with its --labels, or many in a --list: see mer propagate --help")
+    elif jobs is not None or engine != "processes":
+        raise ValueError("--jobs and --engine are for many videos: give several, or a --list")
+    else:
+        _propagate_one(replace(shared, video=videos[0]), settings)
 
-    with open_video(video, fps=fps) as source:
-        end = len(source) if stop is None else stop
-        if not start < end <= len(source):
-            raise ValueError(
-                f"{video}: has frames 0..{len(source) - 1}: --start {start} and --stop {end} do not fit it"
-            )
-        anchors, notes = read_anchors(labels, source.size, len(source), frame, clean_edges)
-        frames = reached([a.frame for a in anchors], direction, start, end)
-        if not frames:
-            raise ValueError(
-                f"labels on frame {anchors[0].frame} do not reach frames {start}..{end - 1} going {direction.value}: "
-                "use --direction both"
-            )
-        if len(frames) < end - start:
-            notes += (f"going {direction.value}, labels reach frames {frames.start}..{frames.stop - 1} and no others",)
-        output.check_room(len(frames), source.size)
 
-        from app.propagation import Interrupted, Propagation
-        from model.features import load_extractor
+def _propagate_one(task: Task, settings: Settings) -> None:
+    from app.propagation import Interrupted
+    from app.task import prepared
 
-        extractor = load_extractor(weights, device)
-        if recipe is not None and extractor.recipe != recipe:
-            raise ValueError(
-                f"the {extractor.name} weights are of recipe {extractor.recipe!r}, not {recipe!r}: give other --weights"
-            )
-        run = Propagation(source, anchors, extractor, options, direction, start, end, output, notes)
+    with prepared(task, settings) as run:
         try:
-            run.go(resume, overlay)
+            run.go(settings.resume, settings.overlay)
         except Interrupted:
             done = len(run.report.frames)
-            typer.echo(f"mer: stopped with {done} of {len(frames)} frames: --resume goes on", err=True)
+            typer.echo(f"mer: stopped with {done} of {len(run.reach)} frames: --resume goes on", err=True)
             raise typer.Exit(130) from None
         finally:
             for note in run.report.notes:
                 typer.echo(f"note: {note}", err=True)
+    output = run.output
     written = [p for p in (output.masks, output.keypoints, output.overlay, output.report) if p.exists()]
     cost = run.report.cost
     typer.echo(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from model.video import VideoSource
 
 SAVE_EVERY = 5.0  # seconds between two states of the report on disk
+_LOG = logging.getLogger("mer.propagation")
 
 
 class Interrupted(Exception):
@@ -81,6 +83,9 @@ class Propagation:
         self.report.state = State.RUNNING
         self._note(*self.notes)
         begun = time.perf_counter()
+        height, width = self.source.size
+        told = self.start, self.stop, width, height, self.direction, len(self.anchors)
+        _LOG.info("frames %d..%d of a %d×%d video, %s, from %d anchors", *told)
         try:
             self._save()
             self._propagate()
@@ -96,7 +101,21 @@ class Propagation:
         finally:
             self._seconds["total"] = time.perf_counter() - begun
             self._note(*self.source.notes)  # damage is noticed while decoding
+            _LOG.info("%s with %d frames", self.report.state, len(self.report.frames))
             self._save()
+
+    def is_finished(self, overlay: bool) -> bool:
+        """Is everything there, from an earlier run of this job? ValueError: what is there is of another job."""
+        if not self.output.report.exists():
+            return False
+        self._take_up()
+        drawn = self.output.overlay.exists() or not overlay
+        return self.report.state is State.FINISHED and drawn and set(self.reach) <= self.report.frames.keys()
+
+    @property
+    def reach(self) -> range:
+        """The frames that the labels reach."""
+        return reached([a.frame for a in self.anchors], self.direction, self.start, self.stop)
 
     def _take_up(self) -> None:
         """Read what an earlier run of this job finished."""
@@ -118,7 +137,7 @@ class Propagation:
         frames = [a.frame for a in self.anchors]
         finished = self.report.frames.keys()
         pieces = remaining(frames, self.direction, self.start, self.stop, self.options, finished)
-        total = len(set(reached(frames, self.direction, self.start, self.stop)) - finished)
+        total = len(set(self.reach) - finished)
         propagator = Propagator(self.source, self.extractor)
         begun = saved = time.perf_counter()
         with stop_requested() as stopping, progress("propagating", total) as show:

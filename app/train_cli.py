@@ -6,21 +6,27 @@ import math
 import sys
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from model.training.options import TrainingOptions
 
 TELL_EVERY = 10.0  # seconds between two lines
 
 
 def train(
-    sources: Annotated[list[Path], typer.Argument(help="Folders of videos and photographs; labels are not needed.")],
+    sources: Annotated[list[Path], typer.Argument(help="Folders of videos and photographs without labels, or shards.")],
     out: Annotated[Path, typer.Option(help="Run folder: encoder.pt, checkpoint, metrics and run card.")],
-    recipe: Annotated[str, typer.Option(help="What is learned, and how.")] = "mast",
+    recipe: Annotated[str, typer.Option(help="What is learned, and how; mask_vos: a mask decoder.")] = "mast",
     steps: Annotated[int | None, typer.Option(help="Stop after so many steps.")] = None,
     minutes: Annotated[float | None, typer.Option(help="Stop after so many minutes.")] = None,
     batch: Annotated[int | None, typer.Option(help="Pairs per step; the recipe's when left out.")] = None,
     crop: Annotated[int | None, typer.Option(help="Side of the crops, pixels; the recipe's when left out.")] = None,
+    accumulate: Annotated[
+        int, typer.Option(help="Parts in which a batch is taken, one after the other, to save memory.")
+    ] = 1,
     seed: Annotated[int, typer.Option(help="Decides the samples and the first weights.")] = 0,
     device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1 or mps; the fastest when left out.")] = None,
     precision: Annotated[str, typer.Option(help="auto, fp32 or bf16.")] = "auto",
@@ -36,8 +42,10 @@ def train(
 
     Ctrl+C ends after the current step with a checkpoint, and --resume goes on.
     Under torchrun (`torchrun --nproc-per-node 4 -m app train …`) every process takes its share of each batch.
+    The recipe mask_vos trains a mask decoder for an encoder (--weights; the bundled one when left out).
     """
-    from model.training.trainer import TrainingOptions
+    from model.recipes import mask_vos
+    from model.training.options import TrainingOptions
     from model.training.trainer import train as run
 
     options = TrainingOptions(
@@ -48,6 +56,7 @@ def train(
         minutes=minutes,
         batch=batch,
         crop=crop,
+        accumulate=accumulate,
         seed=seed,
         device=device,
         precision=precision,
@@ -57,6 +66,8 @@ def train(
         resume=resume,
         without=tuple(without or ()),
     )
+    if recipe == mask_vos.NAME and (json or estimate):
+        raise ValueError(f"--recipe {recipe} goes with neither --json nor --estimate; leave them out")
     if json:
         from app.train_events import estimate_aloud, train_aloud
 
@@ -68,9 +79,15 @@ def train(
         typer.echo(f"about {steps_per_minute(options):.1f} steps per minute")
         return
     teller = Teller()
-    encoder = run(options, teller)
+    written = run(options, teller) if recipe != mask_vos.NAME else _decoder(options, teller)
     teller.last()
-    typer.echo(f"wrote {encoder}")
+    typer.echo(f"wrote {written}")
+
+
+def _decoder(options: TrainingOptions, teller: Teller) -> Path:
+    from model.training.mask_vos import train_decoder
+
+    return train_decoder(options, teller)
 
 
 class Teller:

@@ -7,6 +7,8 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +17,13 @@ import psutil
 
 from app.io.atomic import replacing
 from app.mistakes import message_of
-from model.training.dataset import Corpus, load_corpus
+from model.training.corpus import AnyCorpus
 from model.training.estimate import steps_per_minute
 from model.training.look import Looker
 from model.training.options import TrainingOptions
 from model.training.run import RunDirectory, read_card
 from model.training.schedule import progress_of
+from model.training.shards import open_corpus
 from model.training.state import TrainingState
 from model.training.trainer import train
 
@@ -34,11 +37,10 @@ def train_aloud(options: TrainingOptions) -> None:
 
     Whoever listens goes first on this machine; and when nobody listens any more, the run ends with a checkpoint.
     """
-    _be_modest()
-    try:
+    with aloud(True):
         run = RunDirectory(options.out, resume=options.resume)
         cache = options.cache or run.default_cache()
-        corpus = load_corpus(
+        corpus = open_corpus(
             options.sources,
             cache,
             without=options.without,
@@ -49,6 +51,17 @@ def train_aloud(options: TrainingOptions) -> None:
         card = read_card(run.card)
         over = progress_of(options, card["steps"], card["seconds"] + 0.1) >= 1  # the card has tenths of a second
         say("finished" if over else "stopped", weights=str(weights), steps=card["steps"])
+
+
+@contextmanager
+def aloud(on: bool) -> Iterator[None]:
+    """Around work for a listener, where there is one: modestly, and a failure is said as well as raised."""
+    if not on:
+        yield
+        return
+    _be_modest()
+    try:
+        yield
     except (ValueError, OSError) as error:
         say("failed", message=message_of(error))
         raise
@@ -99,7 +112,7 @@ class _Samples:
         self._looker: Looker | None = None
         self._next = 0.0
 
-    def __call__(self, state: TrainingState, corpus: Corpus) -> None:
+    def __call__(self, state: TrainingState, corpus: AnyCorpus) -> None:
         if time.monotonic() < self._next:
             return
         if self._looker is None:

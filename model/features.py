@@ -15,8 +15,9 @@ from model.colour import rgb_to_lab
 from model.device import bf16_is_fast, pick_device
 from model.encoder import STRIDE, Encoder
 from model.flow import Motion
+from model.folded import folded
 from model.grid import pad_to_stride
-from model.network import MatchingNetwork
+from model.network import MatchingNetwork, load_network
 from model.recipes import Recipe
 from model.resources import resource
 from model.training.checkpoint import file_hash, load_file
@@ -71,9 +72,8 @@ def load_extractor(
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
     try:
-        network = MatchingNetwork(recipe)
-        network.load_state_dict(state)
-    except (TypeError, RuntimeError, ValueError):
+        network = load_network(recipe, state)
+    except ValueError:
         raise no_encoder from None
     about = ("bundled" if weights is None else path.name, file_hash(path), recipe.name)
     prior = recipe.compactness
@@ -108,7 +108,7 @@ class EncoderFeatures:
     ) -> None:
         self.name, self.sha256, self.recipe, self.device, self.bf16 = name, sha256, recipe, device, bf16
         self.compact = compact
-        self._encoder = encoder.eval().requires_grad_(False).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._encoder = folded(encoder.to(device), torch.bfloat16 if bf16 else torch.float32)
 
     @torch.inference_mode()
     def __call__(self, images: Tensor) -> Tensor:
@@ -145,7 +145,8 @@ class MotionFeatures(EncoderFeatures):
         super().__init__(network, device, bf16, name, sha256, title, compact)
         self.flow = None if recipe.flow is None else Motion(recipe.flow, flow_weights, device)
         self.value = None if recipe.value is None else recipe.value.inference
-        self._network = network
+        assert isinstance(self._encoder, MatchingNetwork)
+        self._network = self._encoder
 
     @torch.inference_mode()
     def __call__(self, images: Tensor) -> Tensor:
@@ -215,8 +216,9 @@ def cell_colours(images: Tensor) -> Tensor:
 
 
 def as_key(features: Tensor, colours: Tensor) -> Tensor:
-    """Features [C, h, w] and cell colours [3, h, w] -> matching vectors [C + 4, h, w] of a reference."""
-    return torch.cat([features, colours, colours.square().sum(dim=0, keepdim=True) / 2])
+    """Features [C, h, w] and cell colours [3, h, w] -> matching vectors [C + 4, h, w] of a reference, channels last."""
+    parts = features, colours, colours.square().sum(dim=0, keepdim=True) / 2
+    return torch.cat([part.permute(1, 2, 0) for part in parts], dim=2).permute(2, 0, 1)
 
 
 def as_query(key: Tensor, weight: float) -> Tensor:
@@ -233,6 +235,11 @@ def as_query(key: Tensor, weight: float) -> Tensor:
 def without_colour(key: Tensor) -> Tensor:
     """The features [..., C, h, w] in matching vectors."""
     return key[..., :-4, :, :]
+
+
+def colours_of(key: Tensor) -> Tensor:
+    """The colours of the cells [..., 3, h, w] in matching vectors."""
+    return key[..., -4:-1, :, :]
 
 
 def common_product(key: Tensor, weight: float) -> Tensor:

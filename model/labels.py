@@ -72,24 +72,25 @@ class Channels:
         image: the frame itself, uint8 [H, W, 3]; if given, the channels are bent to its edges first.
         """
         cell = round(STRIDE / min(self.scale))  # in source pixels
-        guide = None if image is None else EdgeGuide(image, cell)
-        height, width = self.source_size
-        best = np.zeros((height, width), np.float32)
-        total = np.zeros((height, width), np.float32)
-        ids = np.zeros((height, width), np.uint8)
-        for number, cover in zip(self.objects, values[: len(self.objects)].cpu().numpy(), strict=True):
-            box = self._support(cover, margin=0 if guide is None else 2 * cell)
-            if box is None:
-                continue
-            rows, columns = box
-            pixels = self._enlarge(cover, rows, columns)
-            if guide is not None:
-                pixels = guide.refine(pixels, rows, columns)
-            total[rows, columns] += pixels
-            wins = pixels > best[rows, columns]
-            best[rows, columns][wins] = pixels[wins]
-            ids[rows, columns][wins] = number
-        ids[best < 1 - total] = 0
+        covers = zip(self.objects, values[: len(self.objects)].cpu().numpy(), strict=True)
+        margin = 0 if image is None else 2 * cell
+        boxes = [(n, cover, box) for n, cover in covers if (box := self._support(cover, margin)) is not None]
+        ids = np.zeros(self.source_size, np.uint8)
+        if boxes:  # whatever lies outside all of them is background: in a 4K frame that is most of it
+            rows, columns = (_hull([box[axis] for *_, box in boxes]) for axis in (0, 1))
+            guide = None if image is None else EdgeGuide(image[rows, columns], cell)
+            inner = ids[rows, columns]
+            best, total = np.zeros((2, *inner.shape), np.float32)
+            for number, cover, box in boxes:
+                pixels = self._enlarge(cover, *box)
+                place = _within(box[0], rows), _within(box[1], columns)
+                if guide is not None:
+                    pixels = guide.refine(pixels, *place)
+                total[place] += pixels
+                wins = pixels > best[place]
+                best[place][wins] = pixels[wins]
+                inner[place][wins] = number
+            inner[best < 1 - total] = 0
         ids.flags.writeable = False
         return LabelMap(ids, tuple(n for n, k in zip(self.objects, known.tolist(), strict=False) if k))
 
@@ -184,6 +185,16 @@ class Channels:
         size = (columns.stop - columns.start, rows.stop - rows.start)
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         return np.asarray(cv2.warpAffine(cover, matrix, size, flags=flags, borderMode=cv2.BORDER_REPLICATE), np.float32)
+
+
+def _hull(spans: list[slice]) -> slice:
+    """The shortest span that holds all of these."""
+    return slice(min(span.start for span in spans), max(span.stop for span in spans))
+
+
+def _within(span: slice, outer: slice) -> slice:
+    """A span counted from the start of one that holds it."""
+    return slice(span.start - outer.start, span.stop - outer.start)
 
 
 def _hot_spots(heat: Tensor) -> Tensor:

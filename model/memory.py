@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from model.features import FeatureExtractor, MotionFeatures, as_key, cell_colours
+from model.features import EncoderFeatures, FeatureExtractor, MotionFeatures, as_key, cell_colours, without_colour
 from model.timing import Stopwatch
 from model.types import FloatArray, PropagationOptions, UInt8Array
 from model.video import VideoSource
@@ -75,6 +75,10 @@ class Memory:
         found = {f: self._passing[f] for f in wanted if f in self._passing and f not in self.excluded}
         return dict(sorted({**found, **{f: self._permanent[f] for f in nearest}}.items()))
 
+    def is_trusted(self, frame: int) -> bool:
+        """Is this reference an anchor, or a frame so near to one that its labels are hardly worse?"""
+        return frame in self._permanent or self._is_long_term(frame)
+
     def _is_long_term(self, frame: int) -> bool:
         return self._latest_anchor is not None and (frame - self._latest_anchor) * self.step in self.options.long_term
 
@@ -82,7 +86,8 @@ class Memory:
 class FeatureStore:
     """Features of frames, computed when first asked for, the least recently used dropped beyond a byte budget.
 
-    A correction looks at frames again that were visited before; what is still here is not encoded twice.
+    A correction looks at frames again that were visited before; what is still here is not encoded twice. What an
+    encoder computed in bf16 is kept in bf16; colours keep their digits, since they weigh many times as much.
     """
 
     def __init__(
@@ -96,7 +101,8 @@ class FeatureStore:
         self._source, self._extractor, self._size = source, extractor, working_size
         self._engine = extractor if isinstance(extractor, MotionFeatures) else None
         self._stopwatch, self._budget = stopwatch, budget
-        self._kept: OrderedDict[tuple[str, int], Tensor] = OrderedDict()
+        self._compact = isinstance(extractor, EncoderFeatures) and extractor.bf16
+        self._kept: OrderedDict[tuple[str, int], tuple[Tensor, ...]] = OrderedDict()
         self._bytes = 0
 
     @property
@@ -110,11 +116,7 @@ class FeatureStore:
         value: as in `PropagationOptions`. With "cached" and "per_target" alike, an encoder with value extraction takes
         the frame for its own target here, and the frames before it for its references.
         """
-        if self._engine is None:
-            return self._keep("key", frame, lambda: self._encode(frame, image))
-        if value == "off" or self._engine.value is None:
-            return self._keep("plain key", frame, lambda: _matching(self._plain(frame, image)))
-        return self._keep("key", frame, lambda: self._extract(frame, image, self._before(frame), 1)[0][0])
+        return _joined([self._key(frame, image, value)])[0]
 
     def match(
         self, frame: int, references: Iterable[int], image: UInt8Array | None = None, value: str = "cached"
@@ -124,7 +126,7 @@ class FeatureStore:
             looked_at = list(references)
             keys = self._extract(frame, image, looked_at, 1 + len(looked_at))[0]
             return keys[0], keys[1:]
-        return self.get(frame, image, value), torch.stack([self.get(r, None, value) for r in references])
+        return self.get(frame, image, value), _joined([self._key(r, None, value) for r in references])
 
     def value_map(self, frame: int) -> Tensor | None:
         """What value extraction takes for valuable in a frame, [h, w] in 0..1; None if the encoder has none."""
@@ -142,16 +144,29 @@ class FeatureStore:
 
         return self._engine.flow.of(read, frame, len(self._source))
 
-    def _keep(self, kind: str, frame: int, make: Callable[[], Tensor]) -> Tensor:
+    def _key(self, frame: int, image: UInt8Array | None, value: str) -> tuple[Tensor, ...]:
+        """What `get` joins: parts of the matching vectors."""
+        if self._engine is None:
+            return self._keep("key", frame, lambda: self._parts(self._encode(frame, image)))
+        if value == "off" or self._engine.value is None:
+            return self._keep("plain key", frame, lambda: self._parts(_matching(self._plain(frame, image))))
+        return self._keep("key", frame, lambda: self._parts(self._extract(frame, image, self._before(frame), 1)[0][0]))
+
+    def _parts(self, key: Tensor) -> tuple[Tensor, ...]:
+        if not self._compact:
+            return (key,)
+        return without_colour(key).bfloat16(), key[-4:].clone(memory_format=torch.contiguous_format)
+
+    def _keep(self, kind: str, frame: int, make: Callable[[], tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
         key = (kind, frame)
-        features = self._kept.get(key)
-        if features is None:
-            features = self._kept[key] = make()
-            self._bytes += features.nbytes
+        parts = self._kept.get(key)
+        if parts is None:
+            parts = self._kept[key] = make()
+            self._bytes += _size(parts)
         self._kept.move_to_end(key)
         while self._bytes > self._budget and len(self._kept) > 1:
-            self._bytes -= self._kept.popitem(last=False)[1].nbytes
-        return features
+            self._bytes -= _size(self._kept.popitem(last=False)[1])
+        return parts
 
     def _picture(self, frame: int, image: UInt8Array | None) -> UInt8Array:
         """The frame at the working size."""
@@ -170,7 +185,7 @@ class FeatureStore:
     def _plain(self, frame: int, image: UInt8Array | None = None) -> Tensor:
         """Features before value extraction, of any length, and the colours of the cells: [C + 3, h, w]."""
 
-        def make() -> Tensor:
+        def make() -> tuple[Tensor]:
             assert self._engine is not None
             picture = self._picture(frame, image)
             with self._stopwatch("flow"):
@@ -178,9 +193,9 @@ class FeatureStore:
             with self._stopwatch("encode"):
                 pixels = torch.tensor(picture).permute(2, 0, 1)[None]
                 moved = None if motion is None else torch.from_numpy(motion)[None]
-                return torch.cat([self._engine.encode(pixels, moved)[0], cell_colours(pixels.to(self.device))[0]])
+                return (torch.cat([self._engine.encode(pixels, moved)[0], cell_colours(pixels.to(self.device))[0]]),)
 
-        return self._keep("plain", frame, make)
+        return self._keep("plain", frame, make)[0]
 
     def _extract(
         self, frame: int, image: UInt8Array | None, references: list[int], count: int
@@ -208,3 +223,18 @@ class FeatureStore:
 
 def _matching(plain: Tensor) -> Tensor:
     return as_key(F.normalize(plain[:-3], dim=0), plain[-3:])
+
+
+def _joined(keys: list[tuple[Tensor, ...]]) -> Tensor:
+    """N matching vectors in parts [some of C, h, w] -> float32 [N, C, h, w], channels last."""
+    first = keys[0][0]
+    channels = sum(len(part) for part in keys[0])
+    out = torch.empty(len(keys), *first.shape[1:], channels, device=first.device)
+    for row, parts in zip(out, keys, strict=True):
+        for place, part in zip(row.split([len(part) for part in parts], dim=2), parts, strict=True):
+            place.copy_(part.permute(1, 2, 0))
+    return out.permute(0, 3, 1, 2)
+
+
+def _size(parts: tuple[Tensor, ...]) -> int:
+    return sum(part.nbytes for part in parts)

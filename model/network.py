@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import torch
@@ -84,6 +85,26 @@ class MatchingNetwork(Encoder):
             features.append(out.unflatten(0, (-1, count)))
             values.append(value)
         return Views(torch.stack(features, dim=1), torch.stack(values, dim=1))
+
+
+def load_network(recipe: Recipe, state: object) -> MatchingNetwork:
+    """The network of a recipe with these weights. ValueError if they do not belong together.
+
+    Both may be a stranger's: what they say of sizes is compared before any memory is taken for it.
+    """
+    try:
+        with torch.device("meta"):
+            wanted = MatchingNetwork(recipe).state_dict()
+        assert isinstance(state, Mapping)
+        tensors = list(state.values())
+        held = {tensor.untyped_storage().data_ptr(): tensor.untyped_storage().nbytes() for tensor in tensors}
+        assert {name: tensor.shape for name, tensor in state.items()} == {k: v.shape for k, v in wanted.items()}
+        assert sum(held.values()) >= sum(tensor.nbytes for tensor in tensors), "numbers that are not there"
+        network = MatchingNetwork(recipe)
+        network.load_state_dict(dict(state))
+    except Exception as error:  # what is no recipe trips wherever it is first used
+        raise ValueError("the weights are not those of their recipe") from error
+    return network
 
 
 class ViewNetwork(nn.Module):

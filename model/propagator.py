@@ -16,7 +16,9 @@ from model.affinity import Affinity, WindowPair, windowed_affinity
 from model.compactness import compact_votes
 from model.features import FeatureExtractor, as_query, common_product, fill_in, without_colour
 from model.labels import Channels
+from model.mask_decoder import MaskDecoder
 from model.memory import Entry, FeatureStore, Memory
+from model.refinement import Refiner, find_decoder
 from model.sampler import SamplerOptions, sample_windows
 from model.spool import Spool
 from model.timing import Stopwatch
@@ -49,6 +51,7 @@ class Propagator:
         self._source, self._extractor, self._budget = source, extractor, budget
         self._stopwatch = Stopwatch()
         self._stores: dict[tuple[int, int], FeatureStore] = {}
+        self._decoders: dict[str | None, MaskDecoder | None] = {}
 
     @property
     def timings(self) -> dict[str, float]:
@@ -74,7 +77,11 @@ class Propagator:
 
     def _walk(self, request: PropagationRequest) -> _Walk:
         request = replace(request, options=fill_in(request.options, self._extractor))
-        return _Walk(self._source, self.store(request.options), self._stopwatch, request)
+        options = request.options
+        if options.decoder not in self._decoders:
+            self._decoders[options.decoder] = find_decoder(options, self._extractor)
+        decoder = self._decoders[options.decoder]
+        return _Walk(self._source, self.store(options), self._stopwatch, request, decoder)
 
     def store(self, options: PropagationOptions) -> FeatureStore:
         """The features that a run with these options uses."""
@@ -106,10 +113,16 @@ class _Walk:
     """One request on one video: the sweeps through it and what they share."""
 
     def __init__(
-        self, source: VideoSource, store: FeatureStore, stopwatch: Stopwatch, request: PropagationRequest
+        self,
+        source: VideoSource,
+        store: FeatureStore,
+        stopwatch: Stopwatch,
+        request: PropagationRequest,
+        decoder: MaskDecoder | None,
     ) -> None:
         self._source, self._store, self._stopwatch, self._request = source, store, stopwatch, request
         self._options = request.options
+        self._refiner = None if decoder is None else Refiner(decoder, request.options.rounds)
         self._range = range(request.start, len(source) if request.stop is None else request.stop)
         if self._range.stop > len(source) or not self._range:
             raise ValueError(f"the video has frames 0..{len(source) - 1}, not {request.start}..{self._range.stop - 1}")
@@ -304,10 +317,14 @@ class _Walk:
         values = torch.stack([entry.values for entry in references.values()])
         known = torch.stack([entry.known for entry in references.values()])
         with self._stopwatch("affinity"):
-            affinity = frame_affinity(query, keys, self._options)
+            affinity = frame_affinity(query, keys, self._options, [memory.is_trusted(r) for r in references])
             carried = _carry(affinity, values, known)
             confidence = (1 - affinity.entropy()).cpu()
             disagreement = self._disagreement(affinity, query, keys, values, carried) if self._options.cycle else None
+        if self._refiner is not None and (objects := len(self._channels.objects)):
+            with self._stopwatch("decoder"):
+                refined = self._refiner.refine(query, keys, references, self._anchors, affinity, carried[:objects])
+                carried = torch.cat([refined, carried[objects:]])
         told = known[behind].any(dim=0)
         return Entry(carried * told[:, None, None].to(carried.device), told), confidence, disagreement
 
@@ -359,16 +376,26 @@ class _Walk:
         )
 
 
-def frame_affinity(query: Tensor, keys: Tensor, options: PropagationOptions) -> Affinity:
-    """The affinity of a frame [C, h, w] to its references [R, C, h, w], all as `FeatureStore.get` gives them."""
+def frame_affinity(
+    query: Tensor, keys: Tensor, options: PropagationOptions, trusted: Sequence[bool] | None = None
+) -> Affinity:
+    """The affinity of a frame [C, h, w] to its references [R, C, h, w], all as `FeatureStore.get` gives them.
+
+    trusted: [R] which of them have the head start `options.trust`; none when left out.
+    """
     radius: int | WindowPair = options.radius
     if options.sampler != "fixed":
         looks = without_colour(query), without_colour(keys)
         sampler = SamplerOptions(size=options.sampler, clusters=options.clusters, threshold=options.grow_above)
         radius = sample_windows(*looks, sampler).windows
+    looking, looked_at = as_query(query, options.colour), keys
+    if trusted is not None and any(trusted) and options.trust:
+        ahead = torch.tensor(trusted, device=keys.device)[:, None, None, None] * options.trust
+        looked_at = torch.cat([keys, ahead.to(keys.dtype).expand(-1, 1, *keys.shape[2:])], dim=1)
+        looking = torch.cat([looking, torch.ones_like(looking[:1])])  # so the product grows by just that
     affinity = windowed_affinity(
-        as_query(query, options.colour),
-        keys,
+        looking,
+        looked_at,
         radius=radius,
         top_k=options.top_k,
         temperature=options.temperature,

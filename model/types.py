@@ -149,9 +149,11 @@ class PropagationOptions:
     top_k:       votes per query cell, over all references together.
     temperature: softmax temperature on cosine similarities.
     colour:      weight of the colour distance of two cells beside their features; 0 = features alone.
+    trust:       head start of the votes of anchors and long-term frames over those of short-term memory, in units of
+                 similarity: labels that a person gave are worth more than labels that were carried.
     anchors:     at most so many anchors, the nearest in time, serve as permanent references of one frame.
     long_term:   distances from the anchor behind the current frame that stay in memory beside it.
-    short_term:  offsets behind the current frame: t-1, t-3, t-5.
+    short_term:  offsets behind the current frame.
     labels:      "soft" carries probabilities through memory, "hard" carries the arg max.
     edges:       "guided" bends masks to the edges of the picture at full size, "bilinear" leaves them smooth.
     cycle:       also measure forward-backward label disagreement (about twice the affinity cost).
@@ -159,6 +161,9 @@ class PropagationOptions:
                  None = as the encoder's recipe says.
     value:       how an encoder with value extraction sees frames: "cached" = each once, with the frames before it;
                  "per_target" = again for every query; "off" = without. None = as the encoder's recipe says.
+    decoder:     the mask decoder that corrects what matching carried: "off", "bundled", or its file. None = the bundled
+                 one, if there is one and it learned with this encoder.
+    rounds:      how often it looks at each frame, every time at what it made of it before.
     """
 
     short_side: int | None = 480
@@ -167,17 +172,20 @@ class PropagationOptions:
     clusters: int = 5
     grow_above: float = 0.45
     window: str = "circle"
-    top_k: int = 5
-    temperature: float = 0.05
+    top_k: int = 8
+    temperature: float = 0.1
     colour: float = 48.0
+    trust: float = 0.08
     anchors: int = 4
     long_term: tuple[int, ...] = (5,)
-    short_term: tuple[int, ...] = (1, 3, 5)
+    short_term: tuple[int, ...] = (1, 3, 7, 10)
     labels: str = "soft"
     edges: str = "guided"
     cycle: bool = False
     compact: float | None = None
     value: str | None = None
+    decoder: str | None = "off"
+    rounds: int = 1
 
     def __post_init__(self) -> None:
         checks = {
@@ -190,6 +198,7 @@ class PropagationOptions:
             "top_k": self.top_k >= 1,
             "temperature": self.temperature > 0,
             "colour": self.colour >= 0,
+            "trust": self.trust >= 0,
             "anchors": self.anchors >= 1,
             "long_term": all(o >= 1 for o in self.long_term),
             "short_term": len(self.short_term) > 0 and all(o >= 1 for o in self.short_term),
@@ -197,6 +206,8 @@ class PropagationOptions:
             "edges": self.edges in ("guided", "bilinear"),
             "compact": self.compact is None or 0 <= self.compact <= 1,
             "value": self.value in (None, "cached", "per_target", "off"),
+            "decoder": self.decoder != "",
+            "rounds": self.rounds >= 1,
         }
         for name, ok in checks.items():
             if not ok:

@@ -1,15 +1,17 @@
 #!/usr/bin/env bash
-# Makes the environment $VENV (default .venv) ready for this checkout: system libraries, interpreter, dependencies, and
-# the checkout itself, installed editable. Whatever is in place already is left alone.
+# Makes the environment $VENV (default .venv) ready for this checkout: system libraries, interpreter, dependencies with
+# those of the extra $EXTRA (default dev) and of $REQUIRE (one requirement; default none), and the checkout itself,
+# installed editable. Whatever is in place already is left alone.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 venv=${VENV:-.venv}
 python=$venv/bin/python
+extra=${EXTRA:-dev}
 
 packaging/system_packages.sh
 
-installed=$venv/.mer-installed # written last: the pyproject.toml and the checkout that were installed
-wanted=$(pwd -P && cat pyproject.toml)
+installed=$venv/.mer-installed # written last: what was installed from where
+wanted=$(pwd -P && cat pyproject.toml && echo "${REQUIRE:-}")
 if [[ -x $python && -f $installed && $(<"$installed") == "$wanted" ]]; then
     exit
 fi
@@ -28,7 +30,7 @@ fi
 
 pip=("$python" -m pip --quiet --disable-pip-version-check --no-input)
 
-requirements=$("$python" packaging/requirements.py)
+requirements=$("$python" packaging/requirements.py "$extra" && echo "${REQUIRE:-}")
 dependencies=$venv/.mer-dependencies
 if [[ ! -f $dependencies || $(<"$dependencies") != "$requirements" ]]; then
     echo "Installing the dependencies into $venv (up to 5 GB with PyTorch's GPU libraries; some minutes)"

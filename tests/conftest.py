@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import random
+import shutil
+import tempfile
 from pathlib import Path
 
 # Before torch and Qt are imported, and for the programs that tests start as well.
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 os.environ.setdefault("OMP_NUM_THREADS", "2")
+if "MER_HOME" not in os.environ:  # nor does what they log concern the user
+    os.environ["MER_HOME"] = tempfile.mkdtemp(prefix="mer-tests-")
+    atexit.register(shutil.rmtree, os.environ["MER_HOME"], ignore_errors=True)
 
 import hypothesis
 import numpy as np

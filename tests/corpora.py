@@ -59,6 +59,10 @@ TINY_STEADY = replace(  # without thresholds, at which the last digit of a numbe
     compactness=CompactnessOptions(train_above=0.0),
 )
 
+TINY_FROZEN = replace(  # without anything that a sample owes to the others of its batch
+    TINY, name="tiny-frozen", bank=BankOptions(capacity=32, per_frame=2), second_phase=0.0, batch=8
+)
+
 
 def write_clip(path: Path, images: list[UInt8Array]) -> Path:
     """A video file of these pictures [H, W, 3] RGB."""
@@ -92,7 +96,7 @@ def write_corpus(folder: Path) -> Path:
 
 def register(patch: pytest.MonkeyPatch | None = None) -> None:
     """Make the small recipes known by name, until `patch` is undone."""
-    for recipe in (TINY, TINY_DENSE, TINY_MER, TINY_STEADY):
+    for recipe in (TINY, TINY_DENSE, TINY_MER, TINY_STEADY, TINY_FROZEN):
         if patch is None:
             RECIPES[recipe.name] = recipe
         else:

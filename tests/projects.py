@@ -72,9 +72,10 @@ def _plain(known: FrameLabels) -> tuple[Any, ...]:
         known.origin,
         known.labels,
         points and (points.names, points.xy.tobytes(), points.visible.tobytes(), points.confidence.tobytes()),
-        dict(known.confidence),
+        dict(known.certainty),
         known.grid,
         known.weights,
         known.basis,
         known.revision,
+        None if known.carried is None else _plain(known.carried),
     )

@@ -29,7 +29,7 @@ register()
 reported = []
 def report(line):
     reported.append(line["step"])
-    if line["step"] == 3:
+    if line["step"] == 3 and sys.argv[4] == "start":
         os.kill(os.getpid(), signal.SIGTERM)
 def remember(average, model, step):
     update(average, model, step)
@@ -40,8 +40,8 @@ def remember(average, model, step):
 update, trainer.update_average = trainer.update_average, remember
 out = Path(sys.argv[2])
 record = out.parent / f"rank{os.environ['RANK']}"
-resume = sys.argv[4] == "resume"
-trainer.train(options(Path(sys.argv[1]), out, recipe=sys.argv[3], resume=resume), report)
+resume, parts = sys.argv[4] == "resume", int(sys.argv[5])
+trainer.train(options(Path(sys.argv[1]), out, recipe=sys.argv[3], resume=resume, accumulate=parts), report)
 """
 
 
@@ -65,17 +65,20 @@ def stop_at(step: int) -> Callable[[dict[str, Any]], None]:
     return lambda line: os.kill(os.getpid(), signal.SIGTERM) if line["step"] == step else None
 
 
-def in_two_processes(corpus: Path, folder: Path, recipe: str) -> Path:
-    """The folder of a run of six steps that two processes share, stopped after the third and resumed."""
+def in_two_processes(corpus: Path, folder: Path, recipe: str, parts: int = 1, stopped: bool = True) -> Path:
+    """The folder of a run of six steps that two processes share, stopped after the third and resumed.
+
+    parts: in which each process takes its share of a batch. stopped: if not, they do all steps at once.
+    """
     folder.mkdir()
     run, script = folder / "run", folder / "script.py"
     script.write_text(DISTRIBUTED)
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    for part in ("start", "resume"):
-        command = [*torchrun, script, corpus, run, recipe, part]
-        done = subprocess.run(command, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, timeout=140)
+    for part in ("start", "resume") if stopped else ("whole",):
+        command = [*torchrun, script, corpus, run, recipe, part, str(parts)]
+        done = subprocess.run(command, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, timeout=280)
         assert done.returncode == 0, done.stderr
     first, second = ((folder / f"rank{n}").read_text().split() for n in range(2))
     assert first[0] == second[0]  # the same weights
-    assert (first[1], second[1]) == ("2", "0")  # before its last step; the first alone reports
+    assert (first[1], second[1]) == ("2" if stopped else "5", "0")  # before its last step; the first alone reports
     return run

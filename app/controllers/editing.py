@@ -94,7 +94,7 @@ class Editing(QObject):
         known = self._session.document.store.get(self._session.shown)
         if known is None:
             self._window.canvas.say(self.tr("There is nothing on this frame: paint on it first"))
-        elif known.is_human:
+        elif known.made is None:
             self._window.canvas.say(self.tr("This frame is a reference"))
         else:
             self._guarded(lambda: self._session.document.accept(self._session.shown))

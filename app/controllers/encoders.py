@@ -178,7 +178,7 @@ class Encoders(QObject):
 
 def _videos(run: Run) -> list[Path]:
     from model.training.cache import VIDEO_SUFFIXES
-    from model.training.dataset import find_sources
+    from model.training.corpus import find_sources
 
     try:
         return [path for path in find_sources(run.setup.sources) if path.suffix.lower() in VIDEO_SUFFIXES]

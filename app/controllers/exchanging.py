@@ -56,6 +56,7 @@ class Exchanging(QObject):
         self.settle()
         if self.dialog is not None:
             self.dialog.close()
+            self.dialog.deleteLater()
         labelled = Labelled(project.document)
         choices = [
             Choice(

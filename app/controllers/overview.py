@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +26,7 @@ from model.types import Origin
 _GAUGES_MS = 2000
 _DOUBT_MS = 200  # after the last change of a long video, where looking for doubtful frames takes a moment
 _LONG = 5000  # frames
+_MOMENT = 0.008  # seconds
 _LOADING = "Loading the encoder…"
 
 
@@ -62,6 +64,9 @@ class Overview(QObject):
         self.is_running: Callable[[], bool] = lambda: False
         self._looking = QTimer(self, singleShot=True, interval=_DOUBT_MS)
         self._looking.timeout.connect(self._look)
+        self._filling = QTimer(self, interval=0)
+        self._filling.timeout.connect(self._fill)
+        self._rest: Iterator[None] | None = None  # of what the book has to read
         self._gauging = QTimer(self, interval=_GAUGES_MS)
         self._gauging.timeout.connect(self._gauge)
         self._gauging.start()
@@ -83,15 +88,29 @@ class Overview(QObject):
         if isinstance(frames, FrameServer):
             frames.thumbnail_ready.connect(window.timeline.set_thumbnail)
             frames.cache_changed.connect(lambda: window.timeline.set_cached(frames.cached_ranges()))
-        self._book = LaneBook(session.document)
+        self._book = LaneBook(session.document, whole=session.count < _LONG)
+        self._rest = None if session.count < _LONG else self._book.fill()
         window.show_page("editor")
-        everything = Change(frozenset(), True, True, True, True, True)
-        self._follow(everything)
+        self._follow(Change(frozenset(), objects=True, references=True, span=True, settings=True))
+        self._filling.start()
         window.set_status("" if self._engine else self.tr(_LOADING))
 
+    def _fill(self) -> None:
+        """Read the labels of a long video, a moment at a time."""
+        until = time.perf_counter() + _MOMENT
+        while self._rest is not None and time.perf_counter() < until:
+            if next(self._rest, self) is self:  # it is over
+                assert self._book is not None
+                self._rest = None
+                self._window.timeline.set_lanes(self._book.lanes)
+                self._look()
+        if self._rest is None:
+            self._filling.stop()
+
     def _end(self) -> None:
-        self._book = None
+        self._book = self._rest = None
         self._looking.stop()
+        self._filling.stop()
         self._window.timeline.clear()
         self._window.set_project(None)
         self._window.set_hint(None)
@@ -101,6 +120,7 @@ class Overview(QObject):
     def close(self) -> None:
         """Look at nothing any more."""
         self._looking.stop()
+        self._filling.stop()
         self._gauging.stop()
 
     def know(self, engine: Engine) -> None:
@@ -184,8 +204,8 @@ class Overview(QObject):
         self._window.references_panel.set_references(shown, frame)
         self._window.timeline.set_references([n for n, out, _ in shown if not out], dropped)
         known = document.store.get(frame)
-        human = known is not None and known.is_human
-        self._window.set_enabled("labels.reference", not human, self.tr("This frame is a reference"))
+        done = known is not None and known.made is None
+        self._window.set_enabled("labels.reference", not done, self.tr("This frame is a reference"))
 
     # Doubt
 
@@ -193,7 +213,7 @@ class Overview(QObject):
         """Find the doubtful frames; while labels still pour in, later."""
         if self._book is None:
             return
-        self._doubts = [] if self.is_running() else doubtful(self._session.document)
+        self._doubts = [] if self.is_running() else doubtful(self._session.document, self._book.certain)
         self._window.set_doubtful(len(self._doubts))
         self._allow()
 

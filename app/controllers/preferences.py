@@ -16,11 +16,14 @@ from app.core.keymap import KeyMap
 from app.core.objects import Skeleton
 from app.core.settings import BY_KEY, Settings, Topic
 from app.jobs.queries import Engine
+from app.program import is_bundled
 from app.views.dialogs.about import AboutDialog
 from app.views.dialogs.settings import SettingsDialog
 from app.views.dialogs.skeleton import SkeletonDialog
 from app.views.theme import Theme
+from model.resources import resource
 
+LICENCES = "THIRD_PARTY.md"  # `make bundle` writes it
 LIBRARIES = ("torch", "numpy", "PySide6-Essentials", "opencv-python", "av")
 
 
@@ -87,7 +90,10 @@ class Preferences(QObject):
             self.tr("System"): f"{platform.system()} {platform.release()}, Python {platform.python_version()}",
             self.tr("Libraries"): ", ".join(_version(name) for name in LIBRARIES),
         }
-        AboutDialog(__version__, facts, self._window).show()
+        licences = resource(LICENCES) if is_bundled() else None
+        dialog = AboutDialog(__version__, facts, self._window, licences)
+        dialog.diagnostics_wanted.connect(self._window.actions["help.diagnostics"].trigger)
+        dialog.show()
 
     def edit_skeleton(self) -> None:
         dialog = SkeletonDialog(self._session.document.skeleton, self._window)

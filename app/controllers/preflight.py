@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
 
 from app.core.annotations import AnnotationStore
-from app.core.preflight import Need, Preflight, Resource
+from app.core.preflight import TIGHT, Need, Preflight, Resource
 from app.resume import reached
 from model.types import PropagationRequest
 
@@ -17,6 +18,7 @@ _PACKED = 60_000  # bytes of a frame's labels, where none tell better
 _WORKING = 400 << 20  # bytes that a step takes beside features
 _CELL_BYTES = 4 * 80  # of one cell's matching vector, and what is made on the way to it
 _STRIDE = 4
+_FEWEST = 8  # frames whose features are kept, however short memory is: one frame looks at about so many
 LONG = 120.0
 """Seconds; what takes longer is asked about first."""
 
@@ -29,19 +31,41 @@ def reckon(
     folder: Path,
     features: int,
     rate: float | None,
+    device: int | None = None,
 ) -> Preflight:
-    """frames: of the video; size: (height, width); features: bytes that may be kept; rate: frames per second."""
+    """frames: of the video; size: (height, width); features: bytes that may be kept; rate: frames per second.
+
+    device: bytes that are free on a device with a memory of its own, where features then lie.
+    """
     total = sum(_frames(request, frames) for request in requests)
     side = requests[0].options.short_side
     scale = 1.0 if side is None else min(1.0, side / min(size))
-    cells = size[0] * size[1] * scale**2 / _STRIDE**2
-    kept = min(features, round(total * cells * _CELL_BYTES))
+    each = round(size[0] * size[1] * scale**2 / _STRIDE**2 * _CELL_BYTES)
     labels = total * (store.nbytes // len(store) if len(store) else _PACKED)
-    needs = (
-        Need(Resource.MEMORY, kept + labels + _WORKING, psutil.virtual_memory().available),
-        Need(Resource.DISK, 2 * labels, shutil.disk_usage(folder).free),
+    main, disk = psutil.virtual_memory().available, shutil.disk_usage(folder).free
+    beside = _WORKING if device is not None else labels + _WORKING
+    room = int(TIGHT * (main if device is None else device)) - beside
+    wanted = min(features, total * each)
+    kept = wanted if wanted <= room else min(wanted, max(room, _FEWEST * each))
+    needs: tuple[Need, ...] = (Need(Resource.MEMORY, kept + beside, main),)
+    if device is not None:
+        needs = (Need(Resource.MEMORY, labels + _WORKING, main), Need(Resource.DEVICE, kept + beside, device))
+    needs += (Need(Resource.DISK, 2 * labels, disk),)
+    less = kept < wanted
+    return Preflight(
+        total, None if not rate else total / rate, needs, kept if less else None, kept // each if less else None
     )
-    return Preflight(total, None if not rate else total / rate, needs)
+
+
+def device_room(name: str) -> int | None:
+    """Bytes that are free on a device such as "cuda:1", or held there unused; None without a memory of its own."""
+    kind, _, number = name.partition(":")
+    torch = sys.modules.get("torch")
+    if kind != "cuda" or torch is None:
+        return None
+    index = int(number or 0)
+    unused = torch.cuda.memory_reserved(index) - torch.cuda.memory_allocated(index)
+    return int(torch.cuda.mem_get_info(index)[0] + unused)
 
 
 def _frames(request: PropagationRequest, frames: int) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 
 from PySide6.QtCore import QObject, Signal
 
-from app.controllers.preflight import LONG, reckon
+from app.controllers.preflight import LONG, device_room, reckon
 from app.controllers.session import Session
 from app.controllers.shell import Shell
 from app.core.annotations import FrameLabels
@@ -22,7 +22,7 @@ from app.jobs.queries import Engine
 from app.resume import remaining
 from app.views.dialogs.preflight import PreflightDialog
 from app.views.notice_bar import Notice
-from model.types import Anchor, Direction, PropagationRequest
+from model.types import Anchor, Direction, PropagationOptions, PropagationRequest
 
 SMALLER = (720, 480, 360, 240, 160)
 """Working sizes, pixels of the short side, that one may turn to."""
@@ -52,8 +52,8 @@ class Propagating(QObject):
         self._run: _Run | None = None
         self._left: _Run | None = None  # one that was stopped
         self._number = 0
-        self._weights = ""
-        self._rate: float | None = None  # steps per second, as measured last
+        self._weights, self._device = "", ""
+        self._rates: dict[PropagationOptions, float] = {}  # steps per second, as measured last with these options
         self._notice: Notice | None = None  # how the last one ended
         self.settle: Callable[[], object] = lambda: None
         session.closing.connect(self.halt)
@@ -65,6 +65,7 @@ class Propagating(QObject):
         inference.stopped.connect(self._stopped)
         inference.failed.connect(self._fail)
         inference.exhausted.connect(self._exhausted)
+        inference.retreated.connect(self._retreat)
         for name, direction in (
             ("propagate.forward", Direction.FORWARD),
             ("propagate.backward", Direction.BACKWARD),
@@ -133,7 +134,10 @@ class Propagating(QObject):
         except ValueError as error:
             self._window.notify(str(error), "warning")
             return
-        if not requests or not (asked or self._may(requests)):
+        if not requests:
+            return
+        found = self._reckon(requests)
+        if not (asked or self._may(found)):
             return
         self._number += 1
         job = self._session.document.begin_job(name, requests[0], self._weights)
@@ -143,26 +147,36 @@ class Propagating(QObject):
         self._window.set_running(True)
         self._window.set_status(self.tr("Preparing…"), 0.0)
         self.running.emit(True)
-        self._inference.submit(self._number, *requests)
+        self._inference.submit(self._number, *requests, features=found.features)
 
     # Before a long run
 
     def show_preflight(self) -> None:
-        """What a run forward, or both ways from a frame in the middle, would need; it may begin from there."""
-        document = self._session.document
-        first = document.span[0]
-        way = Direction.FORWARD if all(frame <= first for frame in document.references) else Direction.BOTH
+        """What a run as of `_likely` would need; it may begin from there."""
         try:
-            found = self._reckon((document.request(way),))
+            found = self._reckon((self._likely(),))
         except ValueError as error:
             self._window.notify(str(error), "warning")
             return
         if PreflightDialog(found, self._window).exec():
-            self._begin(self.tr("Propagate"), lambda: (document.request(way),), asked=True)
+            self._begin(self.tr("Propagate"), lambda: (self._likely(),), asked=True)
 
-    def _may(self, requests: tuple[PropagationRequest, ...]) -> bool:
+    def preview(self) -> Preflight | None:
+        """What a run as of `_likely` would need; None where nothing is labelled."""
+        try:
+            return self._reckon((self._likely(),))
+        except ValueError:
+            return None
+
+    def _likely(self) -> PropagationRequest:
+        """A run forward, or both ways from a frame in the middle. ValueError if nothing is labelled."""
+        document = self._session.document
+        first = document.span[0]
+        way = Direction.FORWARD if all(frame <= first for frame in document.references) else Direction.BOTH
+        return document.request(way)
+
+    def _may(self, found: Preflight) -> bool:
         """A run that is long, or hardly fits, is shown first."""
-        found = self._reckon(requests)
         if not found.tight and (found.seconds is None or found.seconds < LONG):
             return True
         return bool(PreflightDialog(found, self._window).exec())
@@ -171,13 +185,13 @@ class Propagating(QObject):
         project = self._session.project
         assert project is not None
         document, kept = project.document, self._settings["cache.features"] << 20
-        count, size = self._session.count, document.media.size
-        return reckon(requests, count, size, document.store, project.folder, kept, self._rate)
+        count, size, rate = self._session.count, document.media.size, self._rates.get(requests[0].options)
+        return reckon(requests, count, size, document.store, project.folder, kept, rate, device_room(self._device))
 
     # Watch
 
     def _know(self, engine: Engine) -> None:
-        self._weights = engine.sha256
+        self._weights, self._device = engine.sha256, engine.device
         if self._run is not None:
             self._run.job.weights = engine.sha256
 
@@ -194,7 +208,7 @@ class Propagating(QObject):
         run = self._run
         if run is None or run.number != number:
             return
-        self._rate = rate
+        self._rates[run.requests[0].options] = rate
         first = min(request.start for request in run.requests)
         last = max(self._session.count if request.stop is None else request.stop for request in run.requests) - 1
         words = self.tr("{0}, frames {1} → {2} · {3} frames/s").format(run.job.name, first, last, f"{rate:.1f}")
@@ -247,6 +261,11 @@ class Propagating(QObject):
             self._say(why, "error", self.tr("Try again"), self.go_on)
         elif number < 0:
             self._window.notify(why, "error")
+
+    def _retreat(self, number: int, how: str) -> None:
+        """Memory ran short, and the run goes on with less."""
+        if self._is_ours(number):
+            self._window.notify(how, "warning")
 
     def _exhausted(self, number: int, why: str) -> None:
         """Memory ran out: what is finished is kept, and the rest can be made from smaller pictures."""

@@ -34,7 +34,7 @@ class Saving(QObject):
     def __init__(self, session: Session, window: Shell, settings: Settings, background: Background) -> None:
         super().__init__()
         self._session, self._window, self._settings, self._background = session, window, settings, background
-        self._busy = False
+        self._busy = self._said = False  # said: the status line tells of it
         self.settle: Callable[[], object] = lambda: None
         self._timer = QTimer(self)
         self._timer.timeout.connect(self._autosave)
@@ -42,7 +42,7 @@ class Saving(QObject):
         session.opened.connect(self._listen)
         self._journal_failed.connect(self._warn)
         window.actions["file.save"].triggered.connect(lambda: self.save())
-        window.actions["file.save_as"].triggered.connect(lambda: self.save_as())
+        window.actions["file.save_as"].triggered.connect(lambda: self.ask_where())
 
     def set_minutes(self, minutes: int) -> None:
         """How often saved projects are saved again; 0: not by themselves."""
@@ -57,28 +57,47 @@ class Saving(QObject):
             return
         self.settle()
         if not project.is_saved:
-            self.save_as()
+            self.ask_where()
             return
         try:
             work = project.saving(self._thumbnail())
         except ValueError as error:
             self._failed(error)
             return
-        self._busy = True
-        self._background.do(work, lambda _: self._done(), self._failed)
+        self._begin(work, lambda: None)
 
-    def save_as(self) -> bool:
-        """Whether it was saved."""
+    def ask_where(self) -> None:
+        """To a folder that the user says, in the background."""
+        project = self._session.project
+        if project is None or self._busy or (folder := self._where()) is None:
+            return
+        try:
+            work, move = project.saving_as(folder, self._thumbnail())
+        except (ValueError, OSError) as error:
+            self._failed(error)
+            return
+        self._window.set_status(self.tr("Saving {0}…").format(folder.name))
+        self._said = True
+        self._begin(work, move)
+
+    def _begin(self, work: Callable[[], None], move: Callable[[], None]) -> None:
+        def over() -> None:
+            move()
+            self._done()
+
+        self._busy = True
+        self._background.do(work, lambda _: over(), self._failed)
+
+    def _where(self) -> Path | None:
         project = self._session.project
         assert project is not None
         self.settle()
         media = project.document.media.path
         start = project.folder if project.is_saved else media.parent / f"{media.stem or media.name}{SUFFIX}"
-        folder = files.save_project(self._window, start)
-        return folder is not None and self.save_to(folder)
+        return files.save_project(self._window, start)
 
     def save_to(self, folder: Path) -> bool:
-        """To this folder from now on; whether that worked."""
+        """To this folder from now on, and wait for it; whether that worked."""
         project = self._session.project
         assert project is not None
         try:
@@ -94,7 +113,8 @@ class Saving(QObject):
         project = self._session.project
         assert project is not None
         if not project.is_saved:
-            return self.save_as()
+            folder = self._where()
+            return folder is not None and self.save_to(folder)
         try:
             project.save(self._thumbnail())
         except (ValueError, OSError) as error:
@@ -108,6 +128,8 @@ class Saving(QObject):
         project = self._session.project
         if project is None:
             return True
+        if self._busy:
+            self._background.settle()
         self.settle()
         self._session.tell()
         if not project.is_dirty:
@@ -133,15 +155,20 @@ class Saving(QObject):
             self.save()
 
     def _done(self) -> None:
-        self._busy = False
+        self._quiet()
         self.remember()
         if self._session.is_open:
             self._window.canvas.say(self.tr("Saved"))
         self.saved.emit()
 
+    def _quiet(self) -> None:
+        if self._said:
+            self._window.set_status("")
+        self._busy = self._said = False
+
     def _failed(self, error: Exception) -> None:
-        self._busy = False
-        self._window.notify(str(error), "error", self.tr("Save as…"), self.save_as)
+        self._quiet()
+        self._window.notify(str(error), "error", self.tr("Save as…"), self.ask_where)
 
     def _listen(self) -> None:
         project = self._session.project
@@ -150,7 +177,7 @@ class Saving(QObject):
 
     def _warn(self, text: str) -> None:
         words = self.tr("Changes cannot be kept safe: {0}. Make room, or save the project elsewhere.")
-        self._window.notify(words.format(text), "error", self.tr("Save as…"), self.save_as)
+        self._window.notify(words.format(text), "error", self.tr("Save as…"), self.ask_where)
 
     def _thumbnail(self) -> UInt8Array | None:
         """The frame that is shown, with its labels."""

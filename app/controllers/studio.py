@@ -7,8 +7,10 @@ from pathlib import Path
 from PySide6.QtCore import QObject
 from PySide6.QtGui import QCloseEvent
 
+from app.controllers.adapting import Adapting
 from app.controllers.background import Background
 from app.controllers.crashes import Crashes
+from app.controllers.diagnostics import Diagnostics
 from app.controllers.editing import Editing
 from app.controllers.exchanging import LABELS, Exchanging
 from app.controllers.going import Going
@@ -20,11 +22,13 @@ from app.controllers.playback import Playback
 from app.controllers.preferences import Preferences
 from app.controllers.propagating import Propagating
 from app.controllers.questions import Questions
+from app.controllers.run_options import RunOptions
 from app.controllers.sample import Sampling
 from app.controllers.saving import Saving
 from app.controllers.segmenting import Segmenting
 from app.controllers.session import Session
 from app.controllers.shell import Shell
+from app.controllers.tidying import Tidying
 from app.controllers.training import Training
 from app.controllers.viewing import Viewing
 from app.core.keymap import KeyMap
@@ -54,13 +58,17 @@ class Studio(QObject):
         chosen = device or (None if settings["device"] == "auto" else settings["device"])
         self.session = session = Session()
         self.training = Training(session, window, settings)
+        self.adapting = Adapting(session, window, settings)
         self._given = weights
+        self._own: Path | None = None  # encoder, adapted to the open video
         self.inference = InferenceThread(self._weights(), chosen, settings["cache.features"] << 20)
         self.background = Background()
         self.crashes = Crashes(window)
+        self.diagnostics = Diagnostics(session, window, self.inference, self.crashes)
         questions = Questions(self.inference)
         self.objects = Objects(session, window)
         self.editing = Editing(session, window, self.objects)
+        self.tidying = Tidying(session, window, self.objects)
         self.segmenting = Segmenting(session, window, self.objects, questions)
         style = OverlayStyle(settings["overlay.opacity"], settings["overlay.contours"])
         self.viewing = Viewing(session, window, questions, style)
@@ -68,6 +76,7 @@ class Studio(QObject):
         self.playback = Playback(session)
         self.going = Going(session, window, self.playback)
         self.propagating = Propagating(session, window, self.inference, settings)
+        self.run_options = RunOptions(session, window, self.propagating.preview)
         self.overview = Overview(session, window)
         self.saving = Saving(session, window, settings, self.background)
         self.opening = Opening(session, window, self.saving, settings, self.background)
@@ -80,10 +89,10 @@ class Studio(QObject):
 
     def _join(self) -> None:
         session, window, settings = self.session, self.window, self.settings
-        for controller in (self.objects, self.editing, self.propagating, self.saving, self.exchanging):
+        for controller in (self.objects, self.editing, self.tidying, self.propagating, self.saving, self.exchanging):
             controller.settle = self.segmenting.settle
         self.editing.step_back = self.segmenting.undo
-        self.editing.halt = self.propagating.halt
+        self.editing.halt = self.tidying.halt = self.propagating.halt
         self.overview.is_running = lambda: self.propagating.is_running
         self.propagating.running.connect(lambda on: self.overview.allow())
         self.propagating.running.connect(lambda on: self.playback.stop())
@@ -95,6 +104,9 @@ class Studio(QObject):
         session.closed.connect(lambda: self.inference.open(None))
         session.failed.connect(lambda text: window.notify(text, "error"))
         self.training.encoders.changed.connect(lambda: self._use(settings["device"]))
+        self.adapting.weights = self._weights
+        for moment in (session.opened, session.closed, session.changed):
+            moment.connect(lambda *_: self._follow_encoder())
         for know in (self.viewing.know, self.overview.know, self.preferences.know, self.training.know):
             self.inference.ready.connect(know)
         self.inference.failed.connect(lambda job, text: self.overview.miss() if job < 0 else None)
@@ -121,9 +133,16 @@ class Studio(QObject):
         }
 
     def _weights(self) -> str | None:
-        """Those that the program was started with, or else those that the user chose."""
-        chosen = self._given or self.training.encoders.weights()
+        """The project's own; or those that the program was started with, or else those that the user chose."""
+        chosen = self.adapting.encoder() or self._given or self.training.encoders.weights()
         return None if chosen is None else str(chosen)
+
+    def _follow_encoder(self) -> None:
+        """The open project has an encoder of its own, or has none any more."""
+        own = self.adapting.encoder()
+        if own != self._own:
+            self._own = own
+            self._use(self.settings["device"])
 
     def _use(self, device: str) -> None:
         """Another encoder, or another device, from the next propagation on."""
@@ -150,9 +169,12 @@ class Studio(QObject):
         self.saving.set_minutes(0)
         self.exchanging.stop()
         self.training.close()
+        self.adapting.close()
+        self.tidying.close()
         self.session.close(keep)
         self.inference.close()
         self.background.close()
+        self.diagnostics.close()
         self.exchanging.close()
 
     def _closing(self, event: QCloseEvent) -> None:

@@ -5,13 +5,22 @@ from __future__ import annotations
 import hashlib
 import zlib
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
 
-from model.types import FloatArray, KeypointSet, LabelMap, Origin, PropagationResult, UInt8Array
+from model.types import (
+    BACKGROUND,
+    Anchor,
+    FloatArray,
+    KeypointSet,
+    LabelMap,
+    Origin,
+    PropagationResult,
+    UInt8Array,
+)
 
 _LEVEL = 1  # label maps are mostly flat: the quickest level already shrinks them a hundredfold
 
@@ -69,7 +78,7 @@ class PackedMap(_Packed):
 
 @dataclass(frozen=True)
 class PackedGrid(_Packed):
-    """A map of values in 0..1 (confidence) on the feature grid, in 256 steps, compressed."""
+    """A map of values in 0..1 (sureness) on the feature grid, in 256 steps, compressed."""
 
     shape: tuple[int, int]
     data: bytes = field(repr=False)
@@ -99,20 +108,24 @@ class Basis:
 class FrameLabels:
     """Everything known about one frame. Immutable: an edit puts another one in its place.
 
-    confidence: certainty of each propagated object, 0..1; grid: the largest share per cell, for showing where.
-    weights:    sha256 of the encoder that propagated it; "" for what a person made.
-    basis:      of propagated labels; None for a person's.
-    revision:   set by the store; grows with every change in the project.
+    certainty: of each propagated object, 0..1; grid: the largest share per cell, for showing where.
+    weights:   sha256 of the encoder that propagated it; "" for what a person made.
+    basis:     of propagated labels; None for a person's.
+    revision:  set by the store; grows with every change in the project.
+    carried:   on a person's frame, what propagation adds to it: objects and keypoints that the person said nothing
+               about, such as an object that was painted first in a later frame. It gives way to the person's pixels,
+               and is no part of the reference: nothing is propagated from it that did not come there by propagation.
     """
 
     origin: Origin
     labels: PackedMap | None = None
     keypoints: KeypointSet | None = None
-    confidence: Mapping[int, float] = field(default_factory=dict)
+    certainty: Mapping[int, float] = field(default_factory=dict)
     grid: PackedGrid | None = None
     weights: str = ""
     basis: Basis | None = None
     revision: int = 0
+    carried: FrameLabels | None = None
 
     @classmethod
     def of(cls, result: PropagationResult) -> FrameLabels:
@@ -125,14 +138,54 @@ class FrameLabels:
             None if result.sureness is None else PackedGrid.pack(result.sureness),
         )
 
+    @classmethod
+    def beyond(cls, result: PropagationResult, anchor: Anchor) -> FrameLabels | None:
+        """What a propagation adds to the frame of an anchor, as `carried` of a person's labels; None if nothing."""
+        own = () if anchor.labels is None else anchor.labels.objects
+        added = cls.of(result).without(own, anchor.keypoints is not None)
+        return None if added is None else cls(Origin.HUMAN, carried=replace(added, origin=Origin.PROPAGATED))
+
+    def without(self, objects: Collection[int], keypoints: bool) -> FrameLabels | None:
+        """The same without these objects, and without its keypoints; None if that leaves nothing to know of."""
+        labels, points = None, None if keypoints else self.keypoints
+        if self.labels is not None and (rest := set(self.labels.objects).difference(objects)):
+            labels = self.labels
+            if len(rest) < len(labels.objects):
+                ids = labels.unpack().ids
+                labels = PackedMap.pack(
+                    LabelMap(np.where(np.isin(ids, list(rest)), ids, 0).astype(np.uint8), tuple(rest))
+                )
+        if labels is None and points is None:
+            return None
+        certainty = {number: value for number, value in self.certainty.items() if number not in objects}
+        return replace(self, labels=labels, keypoints=points, certainty=certainty)
+
+    def whole_labels(self) -> LabelMap | None:
+        """The label map with what is carried, which shows only where the person's says background."""
+        own = None if self.labels is None else self.labels.unpack()
+        more = None if self.carried is None or self.carried.labels is None else self.carried.labels.unpack()
+        if own is None or more is None:
+            return more if own is None else own
+        ids = np.where(own.ids == BACKGROUND, more.ids, own.ids)
+        return LabelMap(ids, (*own.objects, *more.objects))
+
+    def whole_keypoints(self) -> KeypointSet | None:
+        """The person's keypoints, or else those that are carried."""
+        return self.keypoints if self.keypoints is not None or self.carried is None else self.carried.keypoints
+
     @property
     def is_human(self) -> bool:
         """A person made or corrected it: it is never overwritten by propagation."""
         return self.origin is not Origin.PROPAGATED
 
     @property
+    def made(self) -> FrameLabels | None:
+        """What of it was propagated: all, or what is carried onto a person's labels."""
+        return self.carried if self.is_human else self
+
+    @property
     def nbytes(self) -> int:
-        return 200 + sum(part.nbytes for part in (self.labels, self.grid) if part is not None)
+        return 200 + sum(part.nbytes for part in (self.labels, self.grid, self.carried) if part is not None)
 
 
 class AnnotationStore:

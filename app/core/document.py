@@ -34,6 +34,7 @@ from model.types import (
 )
 
 OBJECTS, SKELETON, DROPPED, SPAN, OPTIONS, RETIRED = "objects", "skeleton", "dropped", "span", "options", "retired"
+ENCODER = "encoder"
 
 
 class Document:
@@ -54,6 +55,7 @@ class Document:
             SPAN: (0, media.frames),
             OPTIONS: PropagationOptions(),
             RETIRED: frozenset(),
+            ENCODER: "",
         }
         self._revision = 0
         self._job: Job | None = None
@@ -81,6 +83,12 @@ class Document:
     def options(self) -> PropagationOptions:
         options: PropagationOptions = self._parts[OPTIONS]
         return options
+
+    @property
+    def encoder(self) -> str:
+        """The name of the encoder that was adapted to this video, among the user's; "" = whichever the user chose."""
+        encoder: str = self._parts[ENCODER]
+        return encoder
 
     @property
     def dropped(self) -> frozenset[int]:
@@ -112,9 +120,11 @@ class Document:
     def labels(self, frame: int) -> LabelMap | None:
         """The frame's label map; objects that were removed are background."""
         known = self.store.get(frame)
-        if known is None or known.labels is None:
+        return self._alive(None if known is None else known.whole_labels())
+
+    def _alive(self, labels: LabelMap | None) -> LabelMap | None:
+        if labels is None:
             return None
-        labels = known.labels.unpack()
         alive = {info.id for info in self.objects}
         if alive.issuperset(labels.objects):
             return labels
@@ -124,24 +134,31 @@ class Document:
     def keypoints(self, frame: int) -> KeypointSet | None:
         """The frame's keypoints, one for every name of the skeleton."""
         known = self.store.get(frame)
-        if known is None or known.keypoints is None or not self.skeleton.names:
-            return None
-        return fitted(known.keypoints, self.skeleton.names)
+        return self._fitted(None if known is None else known.whole_keypoints())
+
+    def _fitted(self, points: KeypointSet | None) -> KeypointSet | None:
+        return None if points is None or not self.skeleton.names else fitted(points, self.skeleton.names)
 
     def basis(self, frame: int) -> Basis:
         """The references around a frame, as they are now."""
         return bases(self.store, self.references)(frame)
 
     def is_stale(self, frame: int) -> bool:
-        """Was this frame propagated from references that have changed since?"""
+        """Was this frame, or what is carried onto it, propagated from references that have changed since?"""
         known = self.store.get(frame)
-        return known is not None and not known.is_human and known.basis != self.basis(frame)
+        made = None if known is None else known.made
+        return made is not None and made.basis != self.basis(frame)
 
     def stale(self) -> tuple[int, ...]:
         """All stale frames, ascending."""
         basis = bases(self.store, self.references)
-        frames = ((f, self.store.get(f)) for f in self.store)
-        return tuple(f for f, known in frames if known and not known.is_human and known.basis != basis(f))
+        frames = ((f, known.made) for f in self.store if (known := self.store.get(f)))
+        return tuple(f for f, made in frames if made is not None and made.basis != basis(f))
+
+    def lacks(self, frame: int, other: int) -> bool:
+        """Is there an object, or a keypoint, that a person knows of on the other frame, and not on this one?"""
+        one, two = self.store.get(frame), self.store.get(other)
+        return one is not None and two is not None and bool(self._subjects.on(two) - self._subjects.on(one))
 
     def anchors(self) -> tuple[Anchor, ...]:
         """The references as propagation wants them."""
@@ -149,8 +166,8 @@ class Document:
         return tuple(
             Anchor(
                 frame,
-                self.labels(frame) if subjects.has_objects(known) else None,
-                self.keypoints(frame) if subjects.has_keypoints(known) else None,
+                self._alive(known.labels.unpack()) if known.labels and subjects.has_objects(known) else None,
+                self._fitted(known.keypoints) if subjects.has_keypoints(known) else None,
             )
             for frame, known in serving(self.store, self.dropped, subjects).items()
         )
@@ -218,8 +235,11 @@ class Document:
         values: dict[Key, Any] = {SKELETON: skeleton}
         for frame in self.store:
             known = self.store.get(frame)
-            if known and known.keypoints and any(names.get(n) != n for n in known.keypoints.names):
-                values[frame] = replace(known, keypoints=renamed_points(known.keypoints, names))
+            if known and (points := known.keypoints) and any(names.get(n) != n for n in points.names):
+                values[frame] = known = replace(known, keypoints=renamed_points(points, names))
+            more = known.carried if known else None
+            if known and more and (points := more.keypoints) and any(names.get(n) != n for n in points.names):
+                values[frame] = replace(known, carried=replace(more, keypoints=renamed_points(points, names)))
         return self._commit("Change skeleton", values)
 
     # Labels
@@ -231,7 +251,8 @@ class Document:
         old, new = self.store.get(frame), PackedMap.pack(labels)
         if old and old.is_human and old.labels == new:
             return NOTHING
-        return self._commit(name, {frame: self._human(old, new, old.keypoints if old else None)})
+        rest = None if old is None or old.carried is None else old.carried.without(labels.objects, keypoints=False)
+        return self._commit(name, {frame: self._human(old, new, old.keypoints if old else None, rest)})
 
     def set_keypoints(self, frame: int, keypoints: KeypointSet, name: str = "Move keypoint") -> Change:
         """A person's keypoints for a frame; names are the skeleton's."""
@@ -241,14 +262,16 @@ class Document:
         old = self.store.get(frame)
         if old and old.is_human and old.keypoints and same(old.keypoints, keypoints):
             return NOTHING
-        return self._commit(name, {frame: self._human(old, old.labels if old else None, keypoints)})
+        rest = None if old is None or old.carried is None else old.carried.without((), keypoints=True)
+        return self._commit(name, {frame: self._human(old, old.labels if old else None, keypoints, rest)})
 
     def accept(self, frame: int) -> Change:
-        """A person vouches for a propagated frame: it becomes a reference as it is."""
+        """A person vouches for what was propagated: the frame becomes a reference as it is."""
         old = self.store.get(frame)
-        if old is None or old.is_human:
+        if old is None or old.made is None:
             return NOTHING
-        return self._commit("Mark as reference", {frame: self._human(old, old.labels, old.keypoints)})
+        labels = old.labels if old.carried is None else _packed(old.whole_labels())
+        return self._commit("Mark as reference", {frame: self._human(old, labels, old.whole_keypoints(), None)})
 
     def clear(self, frames: Iterable[int], name: str = "Clear frame") -> Change:
         """Forget the labels of frames."""
@@ -295,7 +318,11 @@ class Document:
         return self._commit("Set range", {SPAN: (start, stop)})
 
     def set_options(self, options: PropagationOptions) -> Change:
-        return self._commit("Change settings", {OPTIONS: options})
+        return self._commit("Change options", {OPTIONS: options})
+
+    def set_encoder(self, name: str) -> Change:
+        """Propagate with the adapted encoder of this name from now on, or with the user's, ""."""
+        return self._commit("Use adapted encoder" if name else "Use usual encoder", {ENCODER: name})
 
     # Propagation
 
@@ -306,11 +333,23 @@ class Document:
         return self._job
 
     def apply_result(self, job: Job, frame: int, labels: FrameLabels) -> Change:
-        """Take one propagated frame in. A person's frame stays as it is, and an ended job has no say."""
+        """Take one propagated frame in; an ended job has no say.
+
+        What a person labelled stays as it is. Objects and keypoints that it says nothing about are carried beside it
+        (`FrameLabels.beyond`); as a reference it is the same as before.
+        """
         old = self.store.get(frame)
-        if job is not self._job or (old is not None and old.is_human):
+        human = old is not None and old.is_human
+        if job is not self._job or human is (labels.carried is None):
             return NOTHING
-        new = replace(labels, basis=job.bases(frame), weights=job.weights, revision=self._revision + 1)
+        made = replace(labels.carried or labels, basis=job.bases(frame), weights=job.weights)
+        new = replace(made, revision=self._revision + 1)
+        if old is not None and human:
+            own = old.labels.objects if old.labels else ()
+            rest = made.without(own, old.keypoints is not None)  # a person may have labelled more of it meanwhile
+            if rest is None:
+                return NOTHING
+            new = replace(old, carried=replace(rest, revision=old.revision))
         first = job.changes.get(frame, (old, None))[0]
         change = self._put({frame: new})
         job.changes[frame] = (first, new)
@@ -364,9 +403,11 @@ class Document:
         retired: frozenset[int] = self._parts[RETIRED]
         return retired
 
-    def _human(self, old: FrameLabels | None, labels: PackedMap | None, points: KeypointSet | None) -> FrameLabels:
+    def _human(
+        self, old: FrameLabels | None, labels: PackedMap | None, points: KeypointSet | None, carried: FrameLabels | None
+    ) -> FrameLabels:
         origin = Origin.HUMAN if old is None or old.origin is Origin.HUMAN else Origin.CORRECTED
-        return FrameLabels(origin, labels, points, revision=self._revision + 1)
+        return FrameLabels(origin, labels, points, revision=self._revision + 1, carried=carried)
 
     def _check(self, frame: int) -> None:
         if not 0 <= frame < self.media.frames:
@@ -423,7 +464,7 @@ class Document:
             skeleton=SKELETON in values,
             references=references,
             span=SPAN in values,
-            settings=OPTIONS in values,
+            settings=OPTIONS in values or ENCODER in values,
         )
         if tell:
             self.on_change(values, change)
@@ -434,6 +475,10 @@ class Document:
         values: dict[Key, Any] = {}
         item = step(values.__setitem__)
         return None if item is None else (item.name, self._put(values))
+
+
+def _packed(labels: LabelMap | None) -> PackedMap | None:
+    return None if labels is None else PackedMap.pack(labels)
 
 
 def _by_id(objects: Iterable[ObjectInfo]) -> tuple[ObjectInfo, ...]:

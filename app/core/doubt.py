@@ -34,27 +34,33 @@ def frame_certainty(known: FrameLabels) -> float | None:
     """The mean certainty of a propagated frame's objects and placed keypoints; None where nothing tells."""
     if known.is_human:
         return None
-    certain = [*known.confidence.values()]
+    certain = [*known.certainty.values()]
     if known.keypoints is not None:  # a point that is not placed says nothing
         certain += known.keypoints.confidence[~np.isnan(known.keypoints.xy).any(axis=1)].tolist()
-    return float(np.mean(certain)) if certain else None
+    return sum(certain) / len(certain) if certain else None
 
 
-def suggestions(document: Document, most: int = MOST) -> list[tuple[int, float]]:
-    """(frame, certainty) of the propagated frames within the span that are best labelled next, the best first."""
+def suggestions(document: Document, most: int = MOST, certain: Array | None = None) -> list[tuple[int, float]]:
+    """(frame, certainty) of the propagated frames within the span that are best labelled next, the best first.
+
+    certain: `frame_certainty` of all frames, where somebody has kept it (`LaneBook.certain`): then this is quick.
+    """
     start, stop = document.span
-    certain = np.full(stop - start, np.nan)
-    for frame in document.store:
-        known = document.store.get(frame)
-        if start <= frame < stop and known is not None and (value := frame_certainty(known)) is not None:
-            certain[frame - start] = value
+    if certain is not None:
+        certain = certain[start:stop]
+    else:
+        certain = np.full(stop - start, np.nan)
+        for frame in document.store:
+            known = document.store.get(frame)
+            if start <= frame < stop and known is not None and (value := frame_certainty(known)) is not None:
+                certain[frame - start] = value
     human = [frame - start for frame in document.store.human]
     return [(start + frame, float(certain[frame])) for frame in best_frames(certain, human, most)]
 
 
-def doubtful(document: Document) -> list[int]:
-    """The suggestions below `DOUBTFUL`, the best first."""
-    return [frame for frame, value in suggestions(document) if value < DOUBTFUL]
+def doubtful(document: Document, certain: Array | None = None) -> list[int]:
+    """The suggestions below `DOUBTFUL`, the best first. certain: as above."""
+    return [frame for frame, value in suggestions(document, certain=certain) if value < DOUBTFUL]
 
 
 def best_frames(certain: Array, human: Sequence[int], most: int) -> list[int]:

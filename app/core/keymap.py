@@ -37,7 +37,7 @@ class KeyMap:
     overrides: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @classmethod
-    def read(cls, stored: Mapping[str, Iterable[str]]) -> tuple[KeyMap, tuple[str, ...]]:
+    def read(cls, stored: Mapping[str, object]) -> tuple[KeyMap, tuple[str, ...]]:
         """From what a settings file says, and what of it could not be used, in words.
 
         An action that is no more, an unreadable key, or one that is taken costs this one entry and no other.
@@ -47,6 +47,9 @@ class KeyMap:
         for name, keys in stored.items():
             if name not in BY_ID:
                 notes.append(f'there is no action "{name}"')
+                continue
+            if not isinstance(keys, (list, tuple)) or not all(isinstance(key, str) for key in keys):
+                notes.append(f"{BY_ID[name].text}: what is noted for it is no list of keys")
                 continue
             try:
                 chosen[name] = tuple(dict.fromkeys(normal(key) for key in keys))

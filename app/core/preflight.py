@@ -32,12 +32,15 @@ class Need:
 class Preflight:
     """frames to make, seconds that they take (None = not measured yet), needs.
 
-    chunk: frames that are held in memory at once, when that is fewer than all: slower, but it fits.
+    features: bytes of features that the run may keep; None = as the settings say.
+    chunk:    frames whose features these are, when memory has room for fewer than the settings allow: a later update
+              encodes the others again, but it fits.
     """
 
     frames: int
     seconds: float | None
     needs: tuple[Need, ...]
+    features: int | None = None
     chunk: int | None = None
 
     @property

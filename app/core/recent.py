@@ -73,5 +73,5 @@ def _recent(entry: Any) -> Recent | None:
         thumbnail = entry["thumbnail"]
         when = datetime.fromisoformat(entry["when"]).astimezone(UTC)
         return Recent(Path(entry["path"]), str(entry["name"]), when, None if thumbnail is None else Path(thumbnail))
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         return None

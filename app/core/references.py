@@ -38,6 +38,11 @@ class Subjects:
     def has_keypoints(self, known: FrameLabels) -> bool:
         return known.keypoints is not None and any(name in self.keypoints for name in known.keypoints.names)
 
+    def on(self, known: FrameLabels) -> frozenset[int]:
+        """The objects that a person labelled on a frame, and 0 for keypoints."""
+        objects = frozenset(known.labels.objects if known.labels else ()).intersection(self.objects)
+        return objects | {0} if self.has_keypoints(known) else objects
+
 
 def serving(store: AnnotationStore, dropped: Collection[int], subjects: Subjects) -> dict[int, FrameLabels]:
     """Human frames, ascending, that were not dropped and have something left on them."""

@@ -14,6 +14,8 @@ import psutil
 from app.core.training import Setup
 from app.core.user_files import data_folder, read_json, write_json
 
+_PIDS = 1 << 31  # no system counts processes further
+
 
 class State(StrEnum):
     """INTERRUPTED: it ended without a word, as when the machine was turned off."""
@@ -132,6 +134,7 @@ def _run(entry: Any) -> Run | None:
         when = datetime.fromisoformat(entry["when"]).astimezone(UTC)
         held_out = tuple(Path(path) for path in entry["held_out"])
         setup = Setup.from_dict(entry["setup"])
-        return Run(setup, State(entry["state"]), when, entry["pid"], str(entry["message"]), held_out)
-    except (KeyError, TypeError, ValueError, AttributeError):
+        pid = entry["pid"] if type(entry["pid"]) is int and 0 < entry["pid"] < _PIDS else None
+        return Run(setup, State(entry["state"]), when, pid, str(entry["message"]), held_out)
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
         return None

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import defaultdict
 from dataclasses import dataclass
-from itertools import groupby
 
 from app.core.document import Document
 from model.types import Direction, PropagationRequest
@@ -22,15 +22,34 @@ class Span:
 def stale_spans(document: Document) -> tuple[Span, ...]:
     """The spans that hold all stale frames, ascending: from both sides where there is a reference on both.
 
-    Frames that no reference is left for stay stale; nothing can be done about them.
+    A gap between two references of which one knows of an object that the other does not is done as a whole, and on
+    over the other: so that a new object reaches a person's frames as well. Frames that no reference is left for stay
+    stale; nothing can be done about them.
     """
     references = document.references
-    spans = []
-    for after, frames in groupby(document.stale(), lambda frame: bisect_left(references, frame)):
-        stale = list(frames)
-        direction = _direction(after > 0, after < len(references))
-        if direction is not None:
-            spans.append(Span(stale[0], stale[-1] + 1, direction))
+    last = len(references)
+    gaps: dict[int, list[int]] = defaultdict(list)  # stale frames by the references before them
+    whole: set[int] = set()
+    for frame in document.stale():
+        after = bisect_left(references, frame)
+        if after < last and references[after] == frame:  # what is carried onto a person's frame
+            whole |= {gap for gap in (after, after + 1) if 0 < gap < last}
+        else:
+            gaps[after].append(frame)
+    for gap in gaps:
+        if 0 < gap < last:
+            before, behind = references[gap - 1], references[gap]
+            if document.lacks(before, behind) or document.lacks(behind, before):
+                whole.add(gap)
+    spans: list[Span] = []
+    for gap in sorted(gaps.keys() | whole):
+        if gap in whole:
+            start, stop = references[gap - 1], references[gap] + 1
+            if spans and gap - 1 in whole:  # they share a reference
+                start = spans.pop().start
+            spans.append(Span(start, stop, Direction.BOTH))
+        elif (direction := _direction(gap > 0, gap < last)) is not None:
+            spans.append(Span(gaps[gap][0], gaps[gap][-1] + 1, direction))
     return tuple(spans)
 
 

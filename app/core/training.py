@@ -10,6 +10,11 @@ sample     step, and by name the files of pictures in the run's folder that show
 finished   weights, steps: the budget is used up
 stopped    weights, steps: it was told to end before; it can go on
 failed     message, in words
+
+`mer adapt --json` says "failed" as well, and
+
+adapting   what ("measure", "learn" or "compare"), share of 0..1, error: the cycle error if it was measured now
+adapted    what `app.core.adaptation.Outcome` is made from
 """
 
 from __future__ import annotations
@@ -20,7 +25,9 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-EVENTS = frozenset({"preparing", "scan", "step", "estimate", "sample", "finished", "stopped", "failed"})
+EVENTS = frozenset(
+    {"preparing", "scan", "step", "estimate", "sample", "finished", "stopped", "failed", "adapting", "adapted"}
+)
 NO_TERMS = frozenset({"event", "step", "progress", "rate", "gradient", "seconds", "elapsed", "memory"})
 SAMPLES = ("truth", "reconstruction", "value", "flow")
 _PATHS = {"out", "weights"}
@@ -165,13 +172,13 @@ def read_progress(folder: Path) -> Progress:
     """Of a run that nobody listens to any more, from what it left in its folder."""
     progress = Progress()
     try:
-        lines = (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+        lines = (folder / "metrics.jsonl").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         lines = []
     for line in lines:
         try:
             progress.take({"event": "step", **json.loads(line)})
-        except (ValueError, TypeError, KeyError):  # half a line, where a run was killed
+        except (ValueError, TypeError, KeyError, ArithmeticError, RecursionError):  # half a line, of a run that died
             continue
     files = {name: f"samples/{name}.png" for name in SAMPLES if (folder / "samples" / f"{name}.png").exists()}
     progress.samples, progress.sampled = files, progress.step

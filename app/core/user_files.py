@@ -28,6 +28,12 @@ def data_folder() -> Path:
     return Path(home) if home else platformdirs.user_data_path(_NAME, appauthor=False)
 
 
+def log_folder() -> Path:
+    """For the log. It need not exist."""
+    home = os.environ.get("MER_HOME")
+    return Path(home) / "log" if home else platformdirs.user_log_path(_NAME, appauthor=False)
+
+
 def read_json(path: Path) -> tuple[dict[str, Any], str]:
     """The object in a file, empty if there is none, and a note if the file was broken: then it is set aside."""
     try:

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from model.files import short
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
@@ -15,16 +17,16 @@ def replacing(path: Path) -> Iterator[Path]:
     The temporary name keeps the suffix, because encoders choose the format by it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+    partial = path.with_name(f".{short(path.stem)}.{os.getpid()}.part{path.suffix}")
     try:
-        yield temporary
-        os.replace(temporary, path)
+        yield partial
+        os.replace(partial, path)
     except OSError as error:
-        if error.filename in (None, str(temporary)):  # the user knows the other name
-            error.filename = str(path)
+        if error.filename in (None, str(partial)):  # the user knows the other name
+            raise OSError(error.errno, error.strerror or str(error), str(path)) from error
         raise
     finally:
-        temporary.unlink(missing_ok=True)
+        partial.unlink(missing_ok=True)
 
 
 def write_bytes(path: Path, data: bytes) -> None:

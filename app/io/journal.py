@@ -28,9 +28,11 @@ from app.core.history import Key
 from app.core.media import Media
 from app.io.durable import naming, open_for_writing, replace_file, sync_folder, write_all
 from app.io.pack import Blob
+from app.io.project_migration import migrated_values
 from app.io.project_schema import SCHEMA, blobs_of, decode, encode, values_json, values_of
 
 MAGIC = b"MERJRNL%d" % SCHEMA
+_OLDER = {b"MERJRNL%d" % schema: schema for schema in range(1, SCHEMA)}
 _HEAD, _CHECK = struct.Struct("<QI"), struct.Struct("<I")
 _NAME = re.compile(r"journal-(\d{1,9})")
 
@@ -144,8 +146,8 @@ def replay(folder: Path, media: Media, first: int) -> Replay:
     """
     records: list[dict[Key, Any]] = []
     for number in segments(folder):
-        if number >= first:
-            path = _segment(folder, number)
+        path = _segment(folder, number)
+        if number >= first and path.is_file():  # reading a pipe would wait for ever
             with naming(path), path.open("rb") as file:
                 good = _read(file, media, records)
             if good is not None:
@@ -203,8 +205,9 @@ def _record(values: Mapping[Key, Any]) -> bytes:
 def _read(file: BinaryIO, media: Media, records: list[dict[Key, Any]]) -> int | None:
     """Add the records of one segment; how much of it is good if there is damage before its end."""
     size = os.fstat(file.fileno()).st_size
-    if (magic := file.read(len(MAGIC))) != MAGIC:
+    if (magic := file.read(len(MAGIC))) not in (MAGIC, *_OLDER):
         return None if MAGIC.startswith(magic) else 0
+    schema = _OLDER.get(magic, SCHEMA)
     while True:
         good = file.tell()
         head, check = file.read(_HEAD.size), file.read(_CHECK.size)
@@ -220,14 +223,14 @@ def _read(file: BinaryIO, media: Media, records: list[dict[Key, Any]]) -> int | 
         if crc32(payload) != checksum:
             return None if file.tell() == size else good
         try:
-            records.append(_values(payload, media))
+            records.append(_values(payload, media, schema))
         except ValueError:
             return good
 
 
-def _values(payload: bytes, media: Media) -> dict[Key, Any]:
+def _values(payload: bytes, media: Media, schema: int) -> dict[Key, Any]:
     line, _, body = payload.partition(b"\n")
-    values = values_of(line)
+    values = values_of(line if schema == SCHEMA else migrated_values(line, schema))
     if sum(blob.length for blob in blobs_of(values.frames)) > len(body):
         raise ValueError("more blobs than bytes")
 

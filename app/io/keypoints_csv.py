@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from app.io.atomic import write_text
+from app.io.text import shortened
 from model.types import KeypointSet
 
 REQUIRED = ("frame", "name", "x", "y")
@@ -52,7 +53,9 @@ def read_keypoints(path: Path, size: tuple[int, int] | None = None) -> dict[int,
                 frame, name, point = _parse(row, where, size)
                 points = frames.setdefault(frame, {})
                 if name in points:
-                    raise ValueError(f"{where}: {name!r} of frame {frame} was given before: keep one of the two rows")
+                    raise ValueError(
+                        f"{where}: '{shortened(name)}' of frame {frame} was given before: keep one of the two rows"
+                    )
                 points[name] = point
                 names[name] = None
     except (OSError, UnicodeDecodeError, csv.Error) as error:
@@ -80,7 +83,7 @@ def _check_header(path: Path, header: Sequence[str]) -> None:
     if missing := [c for c in REQUIRED if c not in header]:
         raise ValueError(f"{path}: the column {missing[0]!r} is missing: the first line must be {','.join(COLUMNS)}")
     if unknown := [c for c in header if c not in COLUMNS]:
-        raise ValueError(f"{path}: unknown column {unknown[0]!r}: the columns are {','.join(COLUMNS)}")
+        raise ValueError(f"{path}: unknown column '{shortened(unknown[0])}': the columns are {','.join(COLUMNS)}")
 
 
 def _parse(row: dict[str | None, str | None], where: str, size: tuple[int, int] | None) -> tuple[int, str, _Point]:
@@ -88,7 +91,7 @@ def _parse(row: dict[str | None, str | None], where: str, size: tuple[int, int] 
         raise ValueError(f"{where}: has another number of fields than the first line: add or remove a comma")
     text = {column: (value or "").strip() for column, value in row.items() if column is not None}
     if not text["frame"].isdecimal():
-        raise ValueError(f"{where}: frame {text['frame']!r} is not a whole number: frames count from 0")
+        raise ValueError(f"{where}: frame '{shortened(text['frame'])}' is not a whole number: frames count from 0")
     if not text["name"]:
         raise ValueError(f"{where}: the point has no name: fill in the column 'name'")
     frame, name = int(text["frame"]), text["name"]
@@ -97,11 +100,11 @@ def _parse(row: dict[str | None, str | None], where: str, size: tuple[int, int] 
     x, y = _number(text, "x", where), _number(text, "y", where)
     if size is not None and not (-0.5 <= x <= size[1] - 0.5 and -0.5 <= y <= size[0] - 0.5):
         raise ValueError(
-            f"{where}: {name!r} at ({x:g}, {y:g}) is outside the {size[1]}x{size[0]} frame: "
+            f"{where}: '{shortened(name)}' at ({x:g}, {y:g}) is outside the {size[1]}x{size[0]} frame: "
             "correct it, or leave x and y empty where the point is missing"
         )
     if text.get("visible", "") not in ("", "0", "1"):
-        raise ValueError(f"{where}: visible is {text['visible']!r}: write 1 or 0")
+        raise ValueError(f"{where}: visible is '{shortened(text['visible'])}': write 1 or 0")
     confidence = _number(text, "confidence", where) if text.get("confidence") else 1.0
     if not 0 <= confidence <= 1:
         raise ValueError(f"{where}: confidence is {confidence:g}: it lies in 0..1")
@@ -114,7 +117,7 @@ def _number(text: Mapping[str, str], column: str, where: str) -> float:
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        raise ValueError(f"{where}: {column} is {text[column]!r}: write a number")
+        raise ValueError(f"{where}: {column} is '{shortened(text[column])}': write a number")
     return value
 
 

@@ -10,8 +10,6 @@ seam between two others) is reported and refused, or cleaned when asked; it neve
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +20,8 @@ from app.io.atomic import replacing
 from app.io.edges import IntArray, give_to_nearest, stray_ids, thin_ids
 from model.palette import PALETTE
 from model.types import BACKGROUND, MAX_OBJECT_ID, VOID, BoolArray, LabelMap, UInt8Array
+from model.video.folder import FORMATS
+from model.video.source import MAX_PIXELS
 
 FOREIGN = 1 << 16  # values from here on stand for colours that are not in the palette
 BRIGHT = 128  # a lone grey value from here on is "white", not an object's number
@@ -52,14 +52,7 @@ def read_labels(
 
     Raises ValueError, naming the file and the remedy, for anything that is not a usable mask.
     """
-    with _opened(path) as image:
-        raw = _raw(path, image)
-    height, width = raw.values.shape
-    if size is not None and (height, width) != size:
-        raise ValueError(
-            f"{path}: the mask is {width}x{height} pixels but the video is {size[1]}x{size[0]}: "
-            "draw it on a frame of the video, or resize it with nearest neighbour"
-        )
+    raw = _raw(path, _loaded(path, size))
     notes: list[str] = []
     thin = thin_ids(raw.values)
     if thin.mean() > PICTURE_SHARE and len(np.unique(raw.values[thin])) > PICTURE_IDS:
@@ -117,10 +110,10 @@ def read_label_folder(
 
 def read_written(path: Path) -> LabelMap:
     """A mask that `write_labels` wrote, index by index and with no guessing. ValueError for any other file."""
-    with _opened(path) as image:
-        if image.mode != "P":
-            raise ValueError(f"{path}: is not an indexed PNG, so mer did not write it")
-        return LabelMap(np.asarray(image))
+    image = _loaded(path)
+    if image.mode != "P":
+        raise ValueError(f"{path}: is not an indexed PNG, so mer did not write it")
+    return LabelMap(np.asarray(image))
 
 
 def write_labels(path: Path, labels: LabelMap) -> None:
@@ -131,16 +124,24 @@ def write_labels(path: Path, labels: LabelMap) -> None:
         image.save(temporary, format="PNG")
 
 
-@contextmanager
-def _opened(path: Path) -> Iterator[Image.Image]:
+def _loaded(path: Path, size: tuple[int, int] | None = None) -> Image.Image:
+    """The image in a file. What it declares its size to be is looked at before anything is decoded."""
     if not path.is_file():
         raise ValueError(f"{path}: there is no such mask")
     try:
-        with Image.open(path) as image:
-            image.load()
-            yield image
-    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
+        with Image.open(path, formats=FORMATS) as image:
+            width, height = image.size
+            if (height, width) == size or (size is None and height * width <= MAX_PIXELS):
+                image.load()
+                return image
+    except Exception as error:  # damaged bytes can trip a decoder anywhere
         raise ValueError(f"{path}: cannot be read as an image: save the mask again as an indexed PNG") from error
+    if size is None:
+        raise ValueError(f"{path}: declares {width}x{height} pixels: it is damaged, use another copy")
+    raise ValueError(
+        f"{path}: the mask is {width}x{height} pixels but the video is {size[1]}x{size[0]}: "
+        "draw it on a frame of the video, or resize it with nearest neighbour"
+    )
 
 
 def _raw(path: Path, image: Image.Image) -> _Raw:

@@ -49,6 +49,8 @@ class OpenProject:
         self._stored = stored
         self._saved_revision = document.revision
         self._journal = self._new_journal()
+        self._since: list[Mapping[Key, Any]] | None = None  # changes since a save to another folder began
+        self._closed = False
         document.on_change = self._changed
 
     @classmethod
@@ -126,23 +128,50 @@ class OpenProject:
 
         ProjectInUse, ValueError, OSError: then the project is still where it was.
         """
+        work, move = self.saving_as(folder, thumbnail, take_over)
+        work()
+        move()
+
+    def saving_as(
+        self, folder: Path, thumbnail: UInt8Array | None = None, take_over: bool = False
+    ) -> tuple[Callable[[], None], Callable[[], None]]:
+        """The same in two calls: a save of this moment's document, in any thread, and then the move to that folder.
+
+        The document may change in between: the new folder's journal has it. Errors of both as above.
+        """
         if folder.resolve() == self.folder.resolve():
-            return self.save(thumbnail)
+            return self.saving(thumbnail), lambda: None
         folder.mkdir(parents=True, exist_ok=True)
-        lock = ProjectLock(folder, take_over)
-        try:
-            stored = write(Snapshot.of(self.document), folder, thumbnail)
-        except BaseException:
-            lock.release()
-            raise
-        self._let_go()
-        self.folder, self._lock, self._stored, self.is_saved = folder, lock, stored, True
-        self._saved_revision = self.document.revision
-        self._journal = self._new_journal()
+        lock, snapshot = ProjectLock(folder, take_over), Snapshot.of(self.document)
+        written: list[Stored] = []
+        self._since = []
+
+        def work() -> None:
+            try:
+                written.append(write(snapshot, folder, thumbnail))
+            except BaseException:
+                self._since = None
+                lock.release()
+                raise
+
+        def move() -> None:
+            if self._closed:  # a copy was asked for, and there it is
+                lock.release()
+                return
+            self._let_go()
+            self.folder, self._lock, self._stored, self.is_saved = folder, lock, written[0], True
+            self._saved_revision = snapshot.revision
+            self._journal = self._new_journal()
+            since, self._since = self._since or [], None
+            for values in since:
+                self._journal.append(values)
+
+        return work, move
 
     def close(self, keep: bool = False) -> None:
         """Let go of the project. What was not saved is thrown away, unless `keep`: then it is offered next time."""
         self.document.on_change = lambda values, change: None
+        self._closed = True
         if keep:
             self._journal.close()
             self._lock.release()
@@ -163,6 +192,8 @@ class OpenProject:
         return Journal(self.folder, self._stored.segment, lambda error: self.on_error(error))
 
     def _changed(self, values: Mapping[Key, Any], change: Change) -> None:
+        if (since := self._since) is not None:
+            since.append(values)
         try:
             self._lock.check()
         except ProjectInUse as error:  # another program's project is none of our journal's business

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 BYTES_PER_PIXEL = 1 / 8  # of a frame's mask and its share of the overlay video together: a generous estimate
@@ -53,6 +54,8 @@ class OutputFolder:
         """Remove the results of an earlier run, and nothing else."""
         for path in (*self.masks.glob("*.png"), self.keypoints, self.overlay, self.report):
             path.unlink(missing_ok=True)
+        with suppress(OSError):  # not empty, or never made
+            self.masks.rmdir()
 
     def _existing(self) -> Path:
         """The folder, or the nearest one above it that exists."""

@@ -273,6 +273,8 @@ def _whole(pack: Path, end: int) -> bool:
 def _check_inside(path: Path) -> None:
     if path.is_symlink():
         raise ValueError(f"{path}: is a link; a project holds its files itself: put a copy in its place")
+    if path.exists() and not path.is_file():  # reading a pipe would wait for ever
+        raise ValueError(f"{path}: is no file: take it from a copy of the project")
 
 
 def _packs(folder: Path) -> list[Path]:

@@ -19,6 +19,7 @@ from pathlib import Path
 import psutil
 
 LOCK = "lock"
+_LENGTH = 1 << 12  # characters; there is nothing to say that is longer
 BEAT = 15.0  # seconds
 STALE = 120.0  # seconds without a beat; clocks of two machines may differ by a minute
 
@@ -48,6 +49,8 @@ class Holder:
             return False
         except psutil.Error:
             return True
+        except (ValueError, ArithmeticError):  # no process has such a number
+            return False
 
 
 class ProjectInUse(ValueError):
@@ -151,7 +154,10 @@ def in_use(folder: Path) -> ProjectInUse | None:
 
 def _read(path: Path) -> Holder | None:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        if not path.is_file():  # reading a pipe would wait for ever
+            return None
+        with path.open(encoding="utf-8") as file:
+            content = json.loads(file.read(_LENGTH))
         return Holder(str(content["host"]), int(content["pid"]), float(content["born"]), str(content["token"]))
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    except (OSError, ValueError, KeyError, TypeError, ArithmeticError, RecursionError):
         return None

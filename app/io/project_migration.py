@@ -6,6 +6,7 @@ released, and they use nothing of the present schema: both would change what old
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -31,6 +32,17 @@ def migrated(content: Any) -> Content:
         except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
             raise ValueError(f"is of schema {schema} and damaged ({type(error).__name__}: {error})") from error
     return content
+
+
+def migrated_values(line: bytes, schema: int) -> bytes:
+    """A record of a journal that was written under an older schema, as the present one writes it. ValueError if not."""
+    try:
+        content = json.loads(line)
+        for step in VALUE_STEPS[schema - 1 :]:
+            content = step(content)
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        raise ValueError(f"a record of schema {schema} is damaged ({type(error).__name__}: {error})") from error
+    return json.dumps(content).encode()
 
 
 def from_0_to_1(old: Content) -> Content:
@@ -72,5 +84,24 @@ def from_0_to_1(old: Content) -> Content:
     }
 
 
-STEPS: tuple[Callable[[Content], Content], ...] = (from_0_to_1,)
+def from_1_to_2(old: Content) -> Content:
+    """Schema 1 called an object's certainty its confidence."""
+    return {**old, "schema": 2, "values": values_from_1_to_2(old["values"])}
+
+
+def values_from_1_to_2(old: Content) -> Content:
+    """The same of the values of a journal's record."""
+    frames = []
+    for frame in old.get("frames", ()):
+        frame = dict(frame)
+        if "confidence" in frame:
+            frame["certainty"] = frame.pop("confidence")
+        frames.append(frame)
+    return {**old, "frames": frames} if frames else old
+
+
+STEPS: tuple[Callable[[Content], Content], ...] = (from_0_to_1, from_1_to_2)
+# Of a journal's records, from schema 1 on: there was no journal before.
+VALUE_STEPS: tuple[Callable[[Content], Content], ...] = (values_from_1_to_2,)
+assert len(VALUE_STEPS) == SCHEMA - 1
 assert len(STEPS) == SCHEMA, "every schema but the first has a step that leads to it"

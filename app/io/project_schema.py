@@ -16,7 +16,7 @@ import numpy as np
 from pydantic import Field, TypeAdapter, ValidationError
 
 from app.core.annotations import Basis, FrameLabels, PackedGrid, PackedMap, digest
-from app.core.document import DROPPED, OBJECTS, OPTIONS, RETIRED, SKELETON, SPAN
+from app.core.document import DROPPED, ENCODER, OBJECTS, OPTIONS, RETIRED, SKELETON, SPAN
 from app.core.history import Key
 from app.core.media import Media
 from app.core.objects import ObjectInfo, Skeleton
@@ -24,7 +24,7 @@ from app.io.pack import Blob
 from model.types import MAX_OBJECT_ID, KeypointSet, Origin, PropagationOptions
 from model.video.source import MAX_PIXELS
 
-SCHEMA = 1
+SCHEMA = 2
 MAX_FRAMES = 100_000_000  # a month of video; beyond it a file is damaged or hostile
 
 Index = Annotated[int, Field(ge=0, lt=MAX_FRAMES)]
@@ -46,7 +46,7 @@ class MapEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GridEntry:
-    """A confidence grid; size: (height, width) in cells."""
+    """A grid of sureness; size: (height, width) in cells."""
 
     size: tuple[Side, Side]
     blob: Blob
@@ -54,17 +54,18 @@ class GridEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrameEntry:
-    """One frame. basis: (frame, revision) of the reference before, and of that after."""
+    """One frame. basis: (frame, revision) of the reference before, and of that after. carried: beside a person's."""
 
     frame: Index
     origin: Origin
     revision: Revision
     labels: MapEntry | None = None
     keypoints: Blob | None = None
-    confidence: dict[ObjectId, float | None] = field(default_factory=dict)
+    certainty: dict[ObjectId, float | None] = field(default_factory=dict)
     grid: GridEntry | None = None
     weights: Annotated[str, Field(max_length=200)] = ""
     basis: tuple[tuple[Index, Revision] | None, tuple[Index, Revision] | None] | None = None
+    carried: FrameEntry | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +78,7 @@ class Values:
     span: tuple[Index, Index] | None = None
     options: dict[str, Any] | None = None
     retired: tuple[ObjectId, ...] | None = None
+    encoder: Annotated[str, Field(max_length=200, pattern=r"^([\w (][\w (). -]*\.pt)?$")] | None = None
     frames: tuple[FrameEntry, ...] = ()
     cleared: tuple[Index, ...] = ()
 
@@ -150,8 +152,9 @@ def values_of(text: bytes) -> Values:
 
 def blobs_of(frames: Iterable[FrameEntry]) -> set[Blob]:
     """Everything that frames refer to."""
-    holders = (part for entry in frames for part in (entry.labels, entry.grid) if part is not None)
-    return {part.blob for part in holders} | {entry.keypoints for entry in frames if entry.keypoints is not None}
+    whole = [part for entry in frames for part in (entry, entry.carried) if part is not None]
+    holders = (part for entry in whole for part in (entry.labels, entry.grid) if part is not None)
+    return {part.blob for part in holders} | {entry.keypoints for entry in whole if entry.keypoints is not None}
 
 
 def encode(values: Mapping[Key, Any], put: Put) -> Values:
@@ -190,6 +193,8 @@ def decode(values: Values, media: Media, get: Get) -> tuple[dict[Key, Any], tupl
         found[OPTIONS] = _checked(_OPTIONS.validate_python, values.options)
     if values.retired is not None:
         found[RETIRED] = frozenset(values.retired)
+    if values.encoder is not None:
+        found[ENCODER] = values.encoder
     found |= dict.fromkeys(values.cleared)
     damaged = []
     for entry in values.frames:
@@ -212,15 +217,21 @@ def _entry(frame: int, known: FrameLabels, put: Put) -> FrameEntry:
         revision=known.revision,
         labels=None if maps is None else MapEntry(objects=maps.objects, blob=put(maps.data, maps.digest)),
         keypoints=None if stored is None else put(stored, digest(stored)),
-        confidence={n: None if math.isnan(value) else float(value) for n, value in known.confidence.items()},
+        certainty={n: None if math.isnan(value) else float(value) for n, value in known.certainty.items()},
         grid=None if grid is None else GridEntry(size=grid.shape, blob=put(grid.data, grid.digest)),
         weights=known.weights,
         basis=None if known.basis is None else (known.basis.before, known.basis.after),
+        carried=None if known.carried is None else _entry(frame, known.carried, put),
     )
 
 
 def _frame(entry: FrameEntry, media: Media, get: Get) -> FrameLabels | None:
-    maps = grid = points = None
+    maps = grid = points = carried = None
+    if entry.carried is not None:
+        if entry.origin is Origin.PROPAGATED or entry.carried.origin is not Origin.PROPAGATED or entry.carried.carried:
+            raise ValueError(f"frame {entry.frame} carries what cannot be carried")
+        if (carried := _frame(entry.carried, media, get)) is None:
+            return None
     if entry.labels is not None:
         if (data := get(entry.labels.blob)) is None:
             return None
@@ -229,7 +240,7 @@ def _frame(entry: FrameEntry, media: Media, get: Get) -> FrameLabels | None:
         if (data := get(entry.grid.blob)) is None:
             return None
         if any(cells > pixels for cells, pixels in zip(entry.grid.size, media.size, strict=True)):
-            raise ValueError(f"frame {entry.frame} has a confidence grid that is larger than the video")
+            raise ValueError(f"frame {entry.frame} has a grid of sureness that is larger than the video")
         grid = PackedGrid(entry.grid.size, data)
     if entry.keypoints is not None:
         if (data := get(entry.keypoints)) is None:
@@ -239,11 +250,12 @@ def _frame(entry: FrameEntry, media: Media, get: Get) -> FrameLabels | None:
         entry.origin,
         maps,
         points,
-        {n: math.nan if value is None else value for n, value in entry.confidence.items()},
+        {n: math.nan if value is None else value for n, value in entry.certainty.items()},
         grid,
         entry.weights,
         None if entry.basis is None else Basis(*entry.basis),
         entry.revision,
+        carried,
     )
 
 

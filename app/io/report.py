@@ -12,6 +12,7 @@ from typing import Any
 
 from app import __version__
 from app.io.atomic import write_text
+from app.io.text import shortened
 from model.types import Anchor, Origin
 
 SCHEMA = 1
@@ -72,23 +73,28 @@ class Report:
 def read_report(path: Path, job: Mapping[str, Any]) -> Report:
     """The report of an earlier run of this very job. ValueError saying what differs, or that there is no report."""
     again = "to begin anew use --overwrite"
+    no_report = ValueError(f"{path}: is not a report of mer propagate; {again}")
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        if content["schema"] != SCHEMA:
-            raise ValueError(f"{path}: has schema {content['schema']}, this version reads {SCHEMA}; {again}")
+        schema = content["schema"]
+    except FileNotFoundError:
+        raise ValueError(f"{path}: is missing, so there is nothing to resume; {again}") from None
+    except (OSError, LookupError, TypeError, ValueError, RecursionError) as error:
+        raise no_report from error
+    if schema != SCHEMA:
+        raise ValueError(f"{path}: has schema {shortened(schema)}, this version reads {SCHEMA}; {again}")
+    try:
         before = {name: content[name] for name in job}
         frames = {
             int(f["frame"]): FrameRecord(Origin(f["origin"]), f["confidence"], f.get("disagreement"))
             for f in content["frames"]
         }
-        notes = [str(note) for note in content["notes"]]
-    except FileNotFoundError:
-        raise ValueError(f"{path}: is missing, so there is nothing to resume; {again}") from None
-    except (OSError, KeyError, TypeError, json.JSONDecodeError) as error:
-        raise ValueError(f"{path}: is not a report of mer propagate; {again}") from error
+        notes, state = [str(note) for note in content["notes"]], State(content["state"])
+    except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
+        raise no_report from error
     if difference := _difference(before, json.loads(json.dumps(job))):
         raise ValueError(f"{path}: cannot resume, {difference}; use the same settings, or {again}")
-    return Report(dict(job), State(content["state"]), frames=frames, notes=notes)
+    return Report(dict(job), state, frames=frames, notes=notes)
 
 
 def describe_anchor(anchor: Anchor) -> dict[str, Any]:
@@ -117,4 +123,4 @@ def _difference(before: Any, now: Any, name: str = "") -> str:
         return ""
     if isinstance(before, list) and isinstance(now, list):
         return f"{name} changed"
-    return f"{name} was {before}, now it is {now}"
+    return f"{name} was {shortened(before)}, now it is {now}"

@@ -28,6 +28,10 @@ class Order:
     answered: bool
 
 
+def nobody(*_: object) -> None:
+    """Hears nothing."""
+
+
 class Decoder:
     """Decodes in a thread of its own. A new order takes the place of an older one, answered or not.
 
@@ -67,6 +71,8 @@ class Decoder:
             self._changed.notify()
         self._thread.join()
         self.idle.set()
+        # Who is called holds this one, and Python cannot see through a Qt signal that it is held by it in turn.
+        self._arrived = self._failed = self._stored = nobody
 
     def _work(self) -> None:
         taken: Order | None = None

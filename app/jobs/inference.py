@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -20,7 +20,9 @@ from PySide6.QtCore import QCoreApplication, QObject, Signal
 
 from app.core.annotations import FrameLabels
 from app.jobs.queries import Engine, Query
-from model.types import Origin, PropagationRequest
+from app.jobs.retreat import rest
+from app.mistakes import is_out_of_memory
+from model.types import Origin, PropagationRequest, PropagationResult
 from model.video import VideoSource
 
 if TYPE_CHECKING:
@@ -33,6 +35,15 @@ _RECENT = 8  # steps that the frame rate is measured over
 
 
 @dataclass(slots=True)
+class _Pace:
+    """How far a job is, in steps, and the seconds of the last ones."""
+
+    done: int = 0
+    total: int = 0
+    spent: deque[float] = field(default_factory=lambda: deque(maxlen=_RECENT))
+
+
+@dataclass(slots=True)
 class _Inbox:
     """What was asked of the thread and is not begun yet. Whoever touches it holds the lock."""
 
@@ -41,7 +52,7 @@ class _Inbox:
     chosen: tuple[str | None, str | None] | None = None  # weights and device to work with from now on
     source: VideoSource | None = None
     switched: bool = False  # another source, or none, is to be taken over
-    jobs: deque[tuple[int, tuple[PropagationRequest, ...]]] = field(default_factory=deque)
+    jobs: deque[tuple[int, tuple[PropagationRequest, ...], int | None]] = field(default_factory=deque)
     questions: OrderedDict[type, tuple[int, Query]] = field(default_factory=OrderedDict)
     stopping: set[int] = field(default_factory=set)
     closed: bool = False
@@ -54,10 +65,11 @@ class InferenceThread(QObject):
     """Propagates, and answers questions about frames.
 
     ready(Engine): the encoder is loaded.
-    result(job, frame, FrameLabels): one propagated frame; frames that a person made are not told again.
+    result(job, frame, FrameLabels): one propagated frame; of one that a person made, what is carried onto it, if any.
     progressed(job, steps done, steps in all, steps per second).
     finished(job), stopped(job), failed(job, why), exhausted(job, why): how a job ended, exactly one of them, the last
     when memory ran out; frames that came stay good. failed(-1, why): there is no encoder.
+    retreated(job, how): memory ran short, and the job goes on with less; finished frames are kept.
     answered(question, answer), query_failed(question, why).
 
     Of several questions of one kind that wait, only the latest is answered. Any thread may call.
@@ -70,6 +82,7 @@ class InferenceThread(QObject):
     stopped = Signal(int)
     failed = Signal(int, str)
     exhausted = Signal(int, str)
+    retreated = Signal(int, str)
     answered = Signal(int, object)
     query_failed = Signal(int, str)
 
@@ -80,6 +93,7 @@ class InferenceThread(QObject):
         """
         super().__init__()
         self._weights, self._device, self._features = weights, device, features
+        self._kept = features
         self._inbox = _Inbox()
         self._source: VideoSource | None = None
         self._extractor: FeatureExtractor | None = None
@@ -113,13 +127,16 @@ class InferenceThread(QObject):
                 inbox.source.close()
             inbox.source, inbox.switched = source, True
             inbox.questions.clear()
-            inbox.stopping.update(job for job, _ in inbox.jobs)
+            inbox.stopping.update(job for job, *_ in inbox.jobs)
             inbox.lock.notify()
 
-    def submit(self, job: int, *requests: PropagationRequest) -> None:
-        """Propagate, one request after the other. Jobs run one at a time, in the order of their coming."""
+    def submit(self, job: int, *requests: PropagationRequest, features: int | None = None) -> None:
+        """Propagate, one request after the other. Jobs run one at a time, in the order of their coming.
+
+        features: bytes of them that are kept from now on, where that is not what the thread was begun with.
+        """
         with self._inbox.lock:
-            self._inbox.jobs.append((job, requests))
+            self._inbox.jobs.append((job, requests, features))
             self._inbox.lock.notify()
 
     def stop(self, job: int) -> None:
@@ -153,10 +170,13 @@ class InferenceThread(QObject):
                 job = None
                 if not (inbox.warm or inbox.switched or inbox.questions):
                     job = inbox.jobs.popleft()
-            if job is None:
-                self._look_up()
-            else:
-                self._work(*job)
+            try:
+                if job is None:
+                    self._look_up()
+                else:
+                    self._work(*job)
+            except Exception as error:  # without this thread the window could do nothing more
+                sys.excepthook(type(error), error, error.__traceback__)
         self._switch(None)
 
     def _look_up(self) -> None:
@@ -182,9 +202,9 @@ class InferenceThread(QObject):
             self._guarded(lambda: self._answer(number, query), lambda text: self.query_failed.emit(number, text))
 
     def _switch(self, source: VideoSource | None) -> None:
-        if self._source is not None:
-            self._source.close()
-        self._source, self._propagator, self._answers = source, None, None
+        old, self._source, self._propagator, self._answers = self._source, source, None, None
+        if old is not None:
+            old.close()
 
     def _load(self) -> FeatureExtractor:
         """The encoder, loaded when it is first needed: it takes seconds."""
@@ -212,16 +232,22 @@ class InferenceThread(QObject):
             from app.jobs.answers import Answers
             from model.propagator import Propagator
 
-            self._propagator = Propagator(self._source, extractor, self._features)
+            self._propagator = Propagator(self._source, extractor, self._kept)
             self._answers = Answers(self._source, extractor, self._propagator)
         return self._propagator, self._answers
+
+    def _keep(self, features: int) -> None:
+        """Keep so many bytes of features from now on. What is kept goes if that is another number: room is short."""
+        if features != self._kept:
+            self._kept, self._propagator, self._answers = features, None, None
 
     def _answer(self, number: int, query: Query) -> None:
         _, answers = self._tools()
         self.answered.emit(number, answers(query))
 
-    def _work(self, job: int, requests: tuple[PropagationRequest, ...]) -> None:
+    def _work(self, job: int, requests: tuple[PropagationRequest, ...], features: int | None) -> None:
         def work() -> None:
+            self._keep(self._features if features is None else features)
             (self.finished if self._propagate(job, requests) else self.stopped).emit(job)
 
         self._guarded(work, lambda text: self.failed.emit(job, text), lambda text: self.exhausted.emit(job, text))
@@ -229,25 +255,65 @@ class InferenceThread(QObject):
             self._inbox.stopping.discard(job)
 
     def _propagate(self, job: int, requests: tuple[PropagationRequest, ...]) -> bool:
-        """False if it was stopped on the way."""
+        """False if it was stopped on the way. Where memory runs out it goes on with less, as long as there is a way."""
         if self._shall_stop(job):
             return False
-        propagator, _ = self._tools()
-        total = sum(propagator.count(request) for request in requests)
-        done, spent = 0, deque[float](maxlen=_RECENT)
-        for request in requests:
-            with closing(propagator.steps(request)) as steps:
-                begun = time.perf_counter()
-                for result in steps:
-                    done += 1
-                    spent.append(time.perf_counter() - begun)
-                    if result is not None and result.origin is Origin.PROPAGATED:
-                        self.result.emit(job, result.frame, FrameLabels.of(result))
-                    self.progressed.emit(job, done, total, len(spent) / max(1e-6, sum(spent)))
-                    if self._shall_stop(job):
-                        return False
-                    begun = time.perf_counter()
+        left, ways, pace = deque(requests), self._retreats(), _Pace()
+        while left:
+            propagator, _ = self._tools()
+            pace.total = pace.done + sum(propagator.count(request) for request in left)
+            made: dict[int, FrameLabels] = {}
+            lack: Exception | None = None
+            try:
+                if not self._carry(job, left[0], propagator, pace, made):
+                    return False
+            except Exception as error:
+                if not is_out_of_memory(error):
+                    raise
+                lack = error.with_traceback(None)  # it would hold on to what was being worked on
+            request = left.popleft()
+            if lack is not None:
+                del propagator
+                how = next(ways, None)
+                if how is None or self._source is None:
+                    raise lack
+                self.retreated.emit(job, how)
+                left.extendleft(reversed(rest(request, len(self._source), made)))
         return True
+
+    def _carry(
+        self, job: int, request: PropagationRequest, propagator: Propagator, pace: _Pace, made: dict[int, FrameLabels]
+    ) -> bool:
+        """One request, as far as it goes; False if it was stopped. made: what came of it, kept up to date."""
+        with closing(propagator.steps(request)) as steps:
+            begun = time.perf_counter()
+            for result in steps:
+                pace.done += 1
+                pace.spent.append(time.perf_counter() - begun)
+                if result is not None and (labels := _told(result, request)) is not None:
+                    self.result.emit(job, result.frame, labels)
+                    if result.origin is Origin.PROPAGATED:
+                        made[result.frame] = labels
+                rate = len(pace.spent) / max(1e-6, sum(pace.spent))
+                self.progressed.emit(job, pace.done, pace.total, rate)
+                if self._shall_stop(job):
+                    return False
+                begun = time.perf_counter()
+        return True
+
+    def _retreats(self) -> Iterator[str]:
+        """Ways to need less memory. Each is taken when it is asked for; what to say of it.
+
+        Frames are encoded one at a time, so there is no batch that could be smaller.
+        """
+        self._free()
+        self._keep(self._kept // 8)
+        yield _tr("Memory ran short: less of what the network has seen is kept, and the run goes on.")
+        self._free()
+        if self._extractor is not None and str(self._extractor.device) != "cpu":
+            self._device, self._extractor = "cpu", None
+            self._free()
+            yield _tr("The graphics card has too little memory: the run goes on with the processor, which is slower.")
 
     def _shall_stop(self, job: int) -> bool:
         """Answer questions; then, whether the job ends here."""
@@ -273,7 +339,7 @@ class InferenceThread(QObject):
         except Exception as error:
             if is_out_of_memory(error):
                 self._free()
-                (exhausted or failed)(_tr("There is not enough memory for this: a smaller working size needs less."))
+                (exhausted or failed)(_tr("Memory ran out: choose a smaller working size (Propagate → Options…)."))
             else:
                 sys.excepthook(type(error), error, error.__traceback__)
                 failed(_tr("An error of the program: {0}").format(f"{type(error).__name__}: {error}"))
@@ -286,12 +352,12 @@ class InferenceThread(QObject):
             torch.cuda.empty_cache()
 
 
-def is_out_of_memory(error: BaseException) -> bool:
-    """Is it main memory or a graphics card's that ran out? torch has a class of its own for the latter alone."""
-    torch = sys.modules.get("torch")
-    if isinstance(error, MemoryError) or (torch is not None and isinstance(error, torch.OutOfMemoryError)):
-        return True
-    return isinstance(error, RuntimeError) and any(w in str(error) for w in ("not enough memory", "out of memory"))
+def _told(result: PropagationResult, request: PropagationRequest) -> FrameLabels | None:
+    """What a result brings that was not known before."""
+    if result.origin is Origin.PROPAGATED:
+        return FrameLabels.of(result)
+    anchor = next(anchor for anchor in request.anchors if anchor.frame == result.frame)
+    return FrameLabels.beyond(result, anchor)
 
 
 def _be_modest() -> None:

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from PySide6.QtGui import QImage
 
-from app.jobs.decoding import Steps
+from app.jobs.decoding import Steps, nobody
 from model.types import UInt8Array
 from model.video.source import VideoSource
 
@@ -60,6 +60,7 @@ class ThumbnailMaker:
             self._changed.notify()
         self._thread.join()
         self._source.close()
+        self._made = self._failed = nobody  # as in the decode thread
 
     def _work(self) -> None:
         taken: Batch | None = None

@@ -6,10 +6,10 @@ hand and writes a checkpoint. A pause is no more than that, so it gives all memo
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -17,11 +17,12 @@ from typing import IO
 
 from PySide6.QtCore import QCoreApplication, QObject, Signal
 
+from app import program
 from app.core.runs import State
 from app.core.training import Lines, Setup, parse
 
-_ROOT = Path(__file__).parents[2]  # where the packages `app` and `model` lie
 LOG = "log.txt"
+_LOG = logging.getLogger("mer.training")
 
 
 class TrainingProcess(QObject):
@@ -50,13 +51,14 @@ class TrainingProcess(QObject):
             log.parent.mkdir(parents=True, exist_ok=True)
         with open(log or os.devnull, "ab") as errors:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "app", *arguments],
+                program.command(*arguments),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 env=_environment(),
                 start_new_session=True,  # what a terminal tells the window does not reach it
             )
+        _LOG.info("process %d begins: %s", self._process.pid, arguments[0])
         threading.Thread(target=self._listen, args=(self._process, log), name="training", daemon=True).start()
 
     @property
@@ -108,6 +110,7 @@ class TrainingProcess(QObject):
                     self.told.emit(event)
         process.stdout.close()
         code = process.wait()
+        _LOG.info("process %d ended with code %d", process.pid, code)
         if self._left:
             return
         if code == 0 and last == "finished":
@@ -141,7 +144,6 @@ def _cause(code: int, log: Path | None) -> str:
 
 
 def _environment() -> dict[str, str]:
-    """That of this process, so that the same packages are found, with a core left to the window."""
+    """With a core left to the window."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    path = os.pathsep.join(p for p in (str(_ROOT), os.environ.get("PYTHONPATH", "")) if p)
-    return {"OMP_NUM_THREADS": str(max(1, cores - 1)), **os.environ, "PYTHONPATH": path}
+    return {"OMP_NUM_THREADS": str(max(1, cores - 1)), **program.environment()}

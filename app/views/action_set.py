@@ -15,6 +15,7 @@ from app.views import icons, wording
 # What can be done before a video is open.
 ANYTIME = {"file.open", "file.folder", "file.sample", "file.quit", "edit.settings", "view.full_screen"}
 ANYTIME |= {action.id for action in ACTIONS if action.category in (Category.TRAIN, Category.HELP)}
+ANYTIME -= {"train.adapt", "train.usual"}
 
 
 def words(text: str) -> str:

@@ -5,9 +5,10 @@ The lines float: whoever paints while one appears must not have the picture push
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
-from PySide6.QtCore import QEvent, QObject, Qt, QTimer
+from PySide6.QtCore import QEvent, QObject, QRect, Qt, QTimer
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from app.views.theme import UNIT
@@ -21,17 +22,22 @@ LEVELS = {
 MOST = 3  # more at once would push the work away; the oldest goes
 WIDTH = 96 * UNIT
 SHORT_MS = 8000  # good news goes by itself
+_LOG = logging.getLogger("mer.told")
+_MOVES = (QEvent.Type.Resize, QEvent.Type.Move, QEvent.Type.Show, QEvent.Type.Hide)
 
 
 class NoticeBar(QWidget):
-    """At the top of whatever it is a child of, in the middle."""
+    """At the top of whatever it is a child of, in the middle; or of a part of that, while it is shown."""
 
-    def __init__(self, parent: QWidget) -> None:
+    def __init__(self, parent: QWidget, part: QWidget | None = None) -> None:
         super().__init__(parent)
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
         self._layout.setSpacing(UNIT // 2)
         parent.installEventFilter(self)
+        self._part = part
+        if part is not None:
+            part.installEventFilter(self)
         self._notices: list[Notice] = []
         self.hide()
 
@@ -49,6 +55,7 @@ class NoticeBar(QWidget):
         """
         assert level in LEVELS, level
         assert (button is None) == (action is None), "a button needs something to do"
+        _LOG.log(getattr(logging, level.upper()), "%s", text)
         for old in [n for n in self._notices if n.text == text] or self._notices[: len(self._notices) - MOST + 1]:
             self.close_notice(old)
         notice = Notice(self, text, level, button, action)
@@ -79,17 +86,21 @@ class NoticeBar(QWidget):
         return done
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if watched is self.parent() and event.type() == QEvent.Type.Resize:
+        if event.type() in _MOVES and self._notices:
             self._place()
         return super().eventFilter(watched, event)
 
     def _place(self) -> None:
         above = self.parentWidget()
         assert above is not None, "it floats over something"
-        room = above.width()
+        part = self._part
+        area = above.rect()
+        if part is not None and part.isVisibleTo(above):
+            area = QRect(part.mapTo(above, part.rect().topLeft()), part.size())
+        room = area.width()
         width = min(room - 4 * UNIT, WIDTH)
         height = self._layout.heightForWidth(width) if self._layout.hasHeightForWidth() else self.sizeHint().height()
-        self.setGeometry((room - width) // 2, UNIT, width, height)
+        self.setGeometry(area.x() + (room - width) // 2, area.y() + UNIT, width, height)
         self.raise_()
 
     def clear(self) -> None:

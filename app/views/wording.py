@@ -7,6 +7,8 @@ from pathlib import Path
 from PySide6.QtCore import QCoreApplication, QLocale
 from PySide6.QtGui import QKeySequence
 
+from app.core.preflight import Resource
+
 _CONTEXT = "Wording"
 
 
@@ -44,6 +46,11 @@ def amount(number: int) -> str:
     if value >= 1000:
         value, unit = value / 1000, "GB"
     return f"{QLocale().toString(value, 'f', 1 if value < 10 and unit == 'GB' else 0)} {unit}"
+
+
+def resource(what: Resource) -> str:
+    """What a run uses up."""
+    return {Resource.MEMORY: tr("Memory"), Resource.DEVICE: tr("Memory of the device"), Resource.DISK: tr("Disk")}[what]
 
 
 def key(portable: str) -> str:

@@ -37,20 +37,20 @@ def group_levels(n: int, k: int) -> int:
 
 
 def largest_of_many(values: Tensor, k: int, levels: int) -> Tensor:
-    """`largest` for long rows, with the same result up to ties.
+    """`largest` for long columns, with the same result up to ties: [..., n, q] -> int64 [..., k, q].
 
     The k groups with the largest maxima hold the k largest values, whatever the grouping; so only those are
-    looked into. At least k groups must be left at the last level. Groups are strided (every n/8-th column), which
+    looked into. At least k groups must be left at the last level. Groups are strided (every n/8-th row), which
     lets the maximum run vectorised over whole rows.
     """
     pyramid = [values]
     for _ in range(levels):
-        pyramid.append(pyramid[-1].view(*values.shape[:-1], GROUP, -1).amax(-2))
-    positions = largest(pyramid.pop(), k)
+        pyramid.append(pyramid[-1].view(*values.shape[:-2], GROUP, -1, values.shape[-1]).amax(-3))
+    positions = largest(pyramid.pop().mT, k).mT
     while pyramid:
         below = pyramid.pop()
-        stride = below.shape[-1] // GROUP
-        members = torch.arange(0, below.shape[-1], stride, device=values.device)
-        candidates = (positions[..., None, :] + members[:, None]).flatten(-2)
-        positions = candidates.gather(-1, largest(below.gather(-1, candidates), k))
+        stride = below.shape[-2] // GROUP
+        members = torch.arange(0, below.shape[-2], stride, device=values.device)
+        candidates = (positions[..., None, :, :] + members[:, None, None]).flatten(-3, -2)
+        positions = candidates.gather(-2, largest(below.gather(-2, candidates).mT, k).mT)
     return positions

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from model.affinity.dispatch import kernel_on
 from model.affinity.select import GROUP, group_levels, largest, largest_of_many
 from model.affinity.votes import Affinity, mixture
 from model.affinity.window import TILE, Radius, Tiling, WindowPair, tiling
@@ -57,6 +58,19 @@ def windowed_affinity(
     cells = height * width
     k = min(top_k, count * cells)
     dtype = dtype or (torch.bfloat16 if bf16_is_fast(query.device) else torch.float32)
+    kernel = kernel_on(query.device)
+    if kernel is not None and kernel.fits(references, k):
+        fused: Affinity = kernel.fused_affinity(
+            query,
+            references,
+            radius=radius,
+            top_k=k,
+            temperature=temperature,
+            window=window,
+            zero=zero,
+            dtype=dtype,
+        )
+        return fused
     keys = references.permute(0, 2, 3, 1).reshape(count, cells, channels)
     queries = query.permute(1, 2, 0).reshape(cells, channels)
     limits = _limits(radius, count, zero, query.device)
@@ -81,19 +95,19 @@ class _Rings(NamedTuple):
     zero: Tensor
 
     def select(self, cells: Tensor) -> _Rings:
-        """Of cells [n, Q]: all [n, Q, 1]."""
-        return _Rings(*(each[cells][..., None] for each in self))
+        """Of cells [n, Q]: all [n, 1, Q]."""
+        return _Rings(*(each[cells][:, None] for each in self))
 
     def bend(self, products: Tensor, reach: Tensor, common: Tensor, hidden: float) -> None:
-        """Turn products [n, Q, R, K] less a common part [n, Q, 1] into what counts less the same, in place."""
+        """Turn products [n, R, K, Q] less a common part [n, 1, Q] into what counts less the same, in place."""
         inner = reach <= self.near
         scale = torch.where(inner, 1.0, self.share).to(products.dtype)
         shift = torch.where(inner, 0.0, (1 - self.share) * (self.zero - common))
         shift = torch.where(reach <= self.far, shift, hidden).to(products.dtype)
-        torch.addcmul(shift[:, :, None], products, scale[:, :, None], out=products)
+        torch.addcmul(shift[:, None], products, scale[:, None], out=products)
 
     def weigh(self, products: Tensor, reach: Tensor) -> Tensor:
-        """The same of products [n, Q, any] in full, for the r² [n, Q, any] at which each is seen."""
+        """The same of products [n, any, Q] in full, for the r² [n, any, Q] at which each is seen."""
         return torch.where(reach <= self.near, products, torch.lerp(self.zero, products, self.share))
 
 
@@ -132,17 +146,18 @@ def _search(
     common = keys[:, ::16].mean((0, 1))
     query_table = pad(queries.to(dtype), (0, 1), value=1.0)
     key_table = torch.zeros(count, cells + 1, channels + 1, dtype=dtype, device=keys.device)
-    torch.sub(keys, common, out=key_table[:, :cells, :channels])
+    key_table[:, :cells, :channels] = keys - common  # in two steps: subtracting into another dtype is slow
     key_table[:, cells, channels] = hidden
     key_table, key_rows = key_table.flatten(0, 1), keys.flatten(0, 1)
     first = torch.arange(count, dtype=torch.int32, device=keys.device)[:, None] * (cells + 1)
 
     step = _tiles_at_once(columns, dtype, keys.device)
-    buffer = torch.empty(min(step, len(tiles.keys)), TILE**2, columns, dtype=dtype, device=keys.device)
+    buffer = torch.empty(min(step, len(tiles.keys)), columns, TILE**2, dtype=dtype, device=keys.device)
+    reach = tiles.reach.T.contiguous()
     if isinstance(limits, _Rings):
         shared = queries.float() @ common.float()
     else:
-        bias = _bias(tiles.reach, limits, columns, hidden, dtype)
+        bias = _bias(reach, limits, columns, hidden, dtype)
     found, products = [], []
     for start in range(0, len(tiles.keys), step):
         chosen, offsets = tiles.queries[start : start + step], tiles.keys[start : start + step]
@@ -153,30 +168,32 @@ def _search(
         k = key_table.index_select(0, places.flatten()).view(n, columns, -1)
         if isinstance(limits, _Rings):
             rings = limits.select(chosen)
-            rough = torch.bmm(q, k.transpose(1, 2), out=buffer[:n])
-            table = rough[..., : count * reached].view(n, TILE**2, count, reached)
-            rings.bend(table, tiles.reach, shared[chosen][..., None], hidden)
+            rough = torch.bmm(k, q.transpose(1, 2), out=buffer[:n])
+            table = rough[:, : count * reached].view(n, count, reached, TILE**2)
+            rings.bend(table, reach, shared[chosen][:, None], hidden)
         else:
-            rough = torch.baddbmm(bias.expand(n, -1, -1), q, k.transpose(1, 2), out=buffer[:n])
+            rough = torch.baddbmm(bias.expand(n, -1, -1), k, q.transpose(1, 2), out=buffer[:n])
 
         best = largest_of_many(rough, candidates, levels)
-        index = places.gather(1, best.flatten(1)).view(-1, candidates).long()
-        seen = (rough.gather(-1, best).flatten(0, 1) > hidden / 2) & (index % (cells + 1) != cells)
-        index = (index - index // (cells + 1)).clamp_(max=count * cells - 1)
+        seen = rough.gather(1, best) > hidden / 2
+        index = places.gather(1, best.flatten(1)).view(best.shape).long()
+        seen &= index % (cells + 1) != cells
+        index = (index - index // (cells + 1)).clamp_(max=count * cells - 1).mT.reshape(-1, candidates)
         exact = key_rows.index_select(0, index.flatten()).view(-1, candidates, channels).float()
         exact = exact.mul_(queries.index_select(0, chosen.flatten()).float()[:, None]).sum(-1)
         if isinstance(limits, _Rings):
-            reach = tiles.reach.expand(n, -1, -1).gather(2, best % reached)
-            exact = rings.weigh(exact.view(best.shape), reach).flatten(0, 1)
+            met = reach.expand(n, -1, -1).gather(1, best % reached)
+            exact = rings.weigh(exact.view(n, -1, candidates).mT, met).mT.reshape(-1, candidates)
         found.append(index)
-        products.append(exact.masked_fill_(~seen, torch.finfo(torch.float32).min))
+        hide = ~seen.mT.reshape(-1, candidates)
+        products.append(exact.masked_fill_(hide, torch.finfo(torch.float32).min))
     return torch.cat(found), torch.cat(products)
 
 
 def _bias(reach: Tensor, limits: Tensor, columns: int, hidden: float, dtype: torch.dtype) -> Tensor:
-    """What hides the cells outside each reference's window: [1, Q, columns], for limits r² [R]."""
-    bias = torch.where(reach[:, None] <= limits[:, None], 0.0, hidden).to(dtype).flatten(1)[None]
-    return pad(bias, (0, columns - bias.shape[2]))
+    """What hides the cells outside each reference's window: [1, columns, Q], for reach [K, Q] and limits r² [R]."""
+    bias = torch.where(reach <= limits[:, None, None], 0.0, hidden).to(dtype).flatten(0, 1)
+    return pad(bias, (0, 0, 0, columns - len(bias)))[None]
 
 
 def _tiles_at_once(columns: int, dtype: torch.dtype, device: torch.device) -> int:

@@ -1,6 +1,5 @@
-"""Small charts of scores with their spread over seeds, drawn with Pillow.
+"""Small charts of scores with their spread over seeds.
 
-Everything is drawn three times as large and averaged down, which makes edges smooth and leaves flat colours exact.
 Scores are given as 0..1 and shown in %. The axis begins where the scores do, not at zero: read differences, not areas;
 so there are dots and no bars.
 """
@@ -11,20 +10,11 @@ import math
 from collections.abc import Mapping, Sequence
 from statistics import mean, stdev
 
-import numpy as np
-from PIL import Image, ImageDraw, ImageFont
-
+from model.evaluation.sheet import GRID, INK, QUIET, SERIES, Colour, Sheet
 from model.types import UInt8Array
 
-PAPER, INK, QUIET, GRID = (255, 255, 255), (33, 37, 41), (108, 117, 125), (226, 230, 234)
-SERIES = ((0, 114, 178), (213, 94, 0), (0, 158, 115), (204, 121, 167), (230, 159, 0), (86, 180, 233))
-"""Okabe and Ito's colours, which the colour-blind tell apart."""
-
-_SCALE = 3
 _WIDTH, _TITLE, _BOTTOM, _PAD = 860, 64, 62, 28
 _ROW, _PLOT_HEIGHT = 38, 340
-
-Colour = tuple[int, int, int]
 
 
 def dot_chart(title: str, rows: Sequence[tuple[str, Sequence[float]]], unit: str = "J&F, %") -> UInt8Array:
@@ -33,7 +23,7 @@ def dot_chart(title: str, rows: Sequence[tuple[str, Sequence[float]]], unit: str
     Rows without values are left empty. ValueError if none has one.
     """
     ticks = nice_ticks([v for _, values in rows for v in _reach(values)])
-    sheet = _Sheet(_WIDTH, _TITLE + _ROW * len(rows) + _BOTTOM)
+    sheet = Sheet(_WIDTH, _TITLE + _ROW * len(rows) + _BOTTOM)
     left = _PAD + max(sheet.length(name, 15) for name, _ in rows) + 20
     right, bottom = _WIDTH - _PAD - 96, _TITLE + _ROW * len(rows)
 
@@ -76,7 +66,7 @@ def line_chart(
     drawn = {name: [(x, values) for x, values in points if values] for name, points in series.items()}
     ticks = nice_ticks([v for points in drawn.values() for _, values in points for v in _reach(values)])
     places = sorted({x for points in drawn.values() for x, _ in points})
-    sheet = _Sheet(_WIDTH, _TITLE + _PLOT_HEIGHT + _BOTTOM)
+    sheet = Sheet(_WIDTH, _TITLE + _PLOT_HEIGHT + _BOTTOM)
     names = max(sheet.length(name, 14) for name in drawn) + 26 if len(drawn) > 1 else 24
     left, right, bottom = _PAD + 62, _WIDTH - _PAD - names, _TITLE + _PLOT_HEIGHT
     low, high = places[0], places[-1] if places[-1] > places[0] else places[0] + 1
@@ -154,55 +144,3 @@ def _cycle(count: int) -> list[Colour]:
 def _pale(colour: Colour) -> Colour:
     red, green, blue = (round(c + (255 - c) * 0.55) for c in colour)
     return red, green, blue
-
-
-class _Sheet:
-    """A white page; coordinates are in its own pixels."""
-
-    def __init__(self, width: int, height: int) -> None:
-        self._size = (width, height)
-        self._image = Image.new("RGB", (width * _SCALE, height * _SCALE), PAPER)
-        self._pen = ImageDraw.Draw(self._image)
-
-    def picture(self) -> UInt8Array:
-        return np.asarray(self._image.resize(self._size, Image.Resampling.BOX), np.uint8)
-
-    def length(self, text: str, size: int) -> float:
-        return float(_font(size).getlength(text)) / _SCALE
-
-    def text(self, x: float, y: float, text: str, size: int, colour: Colour, anchor: str) -> None:
-        self._pen.text((x * _SCALE, y * _SCALE), text, colour, _font(size), anchor)
-
-    def upright(self, x: float, y: float, text: str, size: int, colour: Colour) -> None:
-        """Text that reads upwards, its middle at (x, y)."""
-        width, height = math.ceil(self.length(text, size)) + 4, 2 * size
-        strip = Image.new("RGB", (width * _SCALE, height * _SCALE), PAPER)
-        middle = (width * _SCALE / 2, height * _SCALE / 2)
-        ImageDraw.Draw(strip).text(middle, text, colour, _font(size), "mm")
-        corner = (round((x - height / 2) * _SCALE), round((y - width / 2) * _SCALE))
-        self._image.paste(strip.transpose(Image.Transpose.ROTATE_90), corner)
-
-    def line(self, points: Sequence[tuple[float, float]], colour: Colour, width: float = 1.0) -> None:
-        scaled = [(x * _SCALE, y * _SCALE) for x, y in points]
-        self._pen.line(scaled, colour, round(width * _SCALE), joint="curve")
-
-    def dot(self, x: float, y: float, radius: float, colour: Colour) -> None:
-        box = [(c + way * radius) * _SCALE for way in (-1, 1) for c in (x, y)]
-        self._pen.ellipse(box, colour)
-
-    def whisker(self, start: tuple[float, float], end: tuple[float, float], colour: Colour) -> None:
-        """A line with a stroke across each end; none where there is no spread."""
-        dx, dy = end[0] - start[0], end[1] - start[1]
-        length = math.hypot(dx, dy)
-        if length < 0.5:
-            return
-        across = (-dy / length * 5, dx / length * 5)
-        self.line([start, end], colour, 2)
-        for x, y in (start, end):
-            self.line([(x - across[0], y - across[1]), (x + across[0], y + across[1])], colour, 2)
-
-
-def _font(size: int) -> ImageFont.FreeTypeFont:
-    font = ImageFont.load_default(size * _SCALE)
-    assert isinstance(font, ImageFont.FreeTypeFont), "Pillow's wheels come with FreeType"
-    return font

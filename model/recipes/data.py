@@ -16,11 +16,11 @@ def from_data(kind: type[T], data: object, name: str) -> T:
     Fields that are missing get their defaults. ValueError for anything that does not fit, naming it as `name`.
     """
     if not isinstance(data, Mapping):
-        raise ValueError(f"{name} is {data!r}, not a list of fields")
+        raise ValueError(f"{name} is {_short(data)}, not a list of fields")
     hints = get_type_hints(kind)
     known = {f.name for f in fields(kind)}  # type: ignore[arg-type]
     if unknown := sorted(map(str, set(data) - known)):
-        raise ValueError(f"{name} has a field {unknown[0]!r} that this version does not know; update mer-studio")
+        raise ValueError(f"{name} has a field {_short(unknown[0])} that this version does not know; update mer-studio")
     try:
         return kind(**{key: _value(hints[key], value, f"{name}.{key}") for key, value in data.items()})
     except TypeError as error:  # a field without default is missing, or a value cannot even be compared
@@ -39,8 +39,14 @@ def _value(hint: Any, value: object, name: str) -> object:
         return tuple(value)
     accepted = (int, float) if hint is float else hint
     if get_origin(hint) is tuple or not isinstance(value, accepted) or (isinstance(value, bool) and hint is not bool):
-        raise ValueError(f"{name} cannot be {value!r}")
+        raise ValueError(f"{name} cannot be {_short(value)}")
     return value
+
+
+def _short(value: object) -> str:
+    """On one line: files from elsewhere may hold anything."""
+    line = " ".join(ascii(value).split())
+    return line if len(line) <= 60 else f"{line[:59]}…"
 
 
 def flatten(data: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -16,21 +16,24 @@ from model.training.distributed import World
 class Batches:
     """One batch after the other, those of each step the same whatever came before.
 
-    data: makes the samples with crops of a given side; crops may change size on the way.
+    data:  makes the samples with crops of a given side; crops may change size on the way.
+    parts: in how many parts this process takes its share of each batch.
     """
 
-    def __init__(self, data: Callable[[int], PairDataset], batch: int, workers: int, world: World) -> None:
-        self._data, self._batch, self._workers, self._world = data, batch, workers, world
+    def __init__(
+        self, data: Callable[[int], PairDataset], batch: int, workers: int, world: World, parts: int = 1
+    ) -> None:
+        self._data, self._batch, self._workers, self._world, self._parts = data, batch, workers, world, parts
         self._crop = 0
         self._open: Iterator[Sample] = iter(())
 
-    def of(self, step: int, crop: int) -> Sample:
-        """This process's share of the batch of a step: that of the step after the last, unless the crop is new."""
+    def of(self, step: int, crop: int) -> list[Sample]:
+        """This process's share of the batch of a step, in order: the step after the last, unless the crop is new."""
         if crop != self._crop:
-            numbers = sample_numbers(step, self._batch, self._world.rank, self._world.size)
+            numbers = sample_numbers(step, self._batch, self._world.rank, self._world.size, self._parts)
             pin = self._world.device.type == "cuda"
             self._crop, self._open = crop, _read_ahead(self._data(crop), numbers, self._workers, pin)
-        return next(self._open)
+        return [next(self._open) for _ in range(self._parts)]
 
 
 def _read_ahead(data: PairDataset, numbers: Iterator[list[int]], workers: int, pin: bool) -> Iterator[Sample]:
@@ -46,12 +49,16 @@ def _read_ahead(data: PairDataset, numbers: Iterator[list[int]], workers: int, p
     )
 
 
-def sample_numbers(first_step: int, batch: int, rank: int, size: int) -> Iterator[list[int]]:
-    """Step by step the numbers of this process's samples: together those of all processes are one batch, in order."""
-    share = batch // size
+def sample_numbers(first_step: int, batch: int, rank: int, size: int, parts: int = 1) -> Iterator[list[int]]:
+    """Part by part, step by step, the numbers of this process's samples.
+
+    Those of all processes together, each with all its parts, are one batch, in order.
+    """
+    length = batch // size // parts
     for step in itertools.count(first_step):
-        begin = step * batch + rank * share
-        yield list(range(begin, begin + share))
+        for part in range(parts):
+            begin = step * batch + (rank * parts + part) * length
+            yield list(range(begin, begin + length))
 
 
 def _prepare_worker(number: int) -> None:

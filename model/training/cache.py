@@ -11,8 +11,8 @@ import hashlib
 import io
 import json
 import tarfile
-from collections.abc import Iterable, Iterator
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,11 +52,10 @@ class Clip:
         start, length = (int(v) for v in self.offsets[index])
         with open(self.tar, "rb") as file:
             file.seek(start)
-            data = np.frombuffer(file.read(length), np.uint8)
-        image = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB)
+            image = decoded(file.read(length))
         if image is None:
             raise ValueError(f"{self.tar}: damaged at frame {index}; delete the file, it will be made again")
-        return np.asarray(image, np.uint8)
+        return image
 
 
 def cached_clip(source: Path, cache: Path, short_side: int) -> Clip:
@@ -92,34 +91,49 @@ def _photos(folder: Path) -> list[Path]:
     return sorted(p for p in folder.iterdir() if p.suffix.lower() in PHOTO_SUFFIXES and p.is_file())
 
 
-def _read_photos(files: list[Path]) -> Iterator[UInt8Array]:
-    for file in files:
+@contextmanager
+def jpegs(source: Path, short_side: int, start: int = 0) -> Iterator[tuple[str, float, Iterator[tuple[int, bytes]]]]:
+    """What is kept of a video file or of a folder of photos: kind, frames per second, and numbered JPEGs from `start`.
+
+    kind: "video" or "photos". Frames are scaled so that the short side is at most `short_side`. A photo that cannot be
+    read is left out, and so is its number. ValueError if the source cannot be opened.
+    """
+    if source.is_dir():
+        yield "photos", 0.0, ((n, jpeg(image, short_side)) for n, image in _read_photos(_photos(source), start))
+        return
+    with open_video(source) as video, closing(video.frames(start)) as frames:
+        yield "video", video.fps, ((frame.index, jpeg(frame.image, short_side)) for frame in frames)
+
+
+def _read_photos(files: list[Path], start: int) -> Iterator[tuple[int, UInt8Array]]:
+    for number, file in enumerate(files[start:], start):
         try:
             image = cv2.imdecode(np.fromfile(file, np.uint8), cv2.IMREAD_COLOR_RGB)
         except (OSError, cv2.error):
             continue
         if image is not None:  # one unreadable photo among thousands is no reason to stop
-            yield np.asarray(image, np.uint8)
+            yield number, np.asarray(image, np.uint8)
+
+
+def jpeg(image: UInt8Array, short_side: int) -> bytes:
+    """A picture as a JPEG, scaled so that the short side is at most `short_side`."""
+    done, data = cv2.imencode(".jpg", cv2.cvtColor(_shrink(image, short_side), cv2.COLOR_RGB2BGR), _JPEG)
+    assert done
+    return data.tobytes()
+
+
+def decoded(data: bytes) -> UInt8Array | None:
+    """A JPEG as RGB uint8 [H, W, 3], None if it is damaged."""
+    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB) if data else None
+    return None if image is None else np.asarray(image, np.uint8)
 
 
 def _write(source: Path, target: Path, short_side: int) -> None:
-    if source.is_dir():
-        _write_tar(source, "photos", 0.0, _read_photos(_photos(source)), target, short_side)
-        return
-    with open_video(source) as video, closing(video.frames()) as frames:
-        _write_tar(source, "video", video.fps, (frame.image for frame in frames), target, short_side)
-
-
-def _write_tar(
-    source: Path, kind: str, fps: float, images: Iterable[UInt8Array], target: Path, short_side: int
-) -> None:
     count = 0
-    with tarfile.open(target, "w") as tar:
-        _add(tar, _META, json.dumps({"source": source.name, "kind": kind, "fps": fps}).encode())
-        for image in images:
-            done, data = cv2.imencode(".jpg", cv2.cvtColor(_shrink(image, short_side), cv2.COLOR_RGB2BGR), _JPEG)
-            assert done
-            _add(tar, f"{count:06d}.jpg", data.tobytes())
+    with jpegs(source, short_side) as (kind, fps, images), tarfile.open(target, "w") as tar:
+        add_member(tar, _META, json.dumps({"source": source.name, "kind": kind, "fps": fps}).encode())
+        for _, data in images:
+            add_member(tar, f"{count:06d}.jpg", data)
             count += 1
     if count == 0:
         raise ValueError(f"{source}: no picture in it can be read")
@@ -132,7 +146,8 @@ def _shrink(image: UInt8Array, short_side: int) -> UInt8Array:
     return np.asarray(cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def _add(tar: tarfile.TarFile, name: str, data: bytes) -> None:
+def add_member(tar: tarfile.TarFile, name: str, data: bytes) -> None:
+    """A file in a tar, without owner and date: equal content gives equal bytes."""
     info = tarfile.TarInfo(name)
     info.size = len(data)
     tar.addfile(info, io.BytesIO(data))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,8 @@ def save_file(path: Path, content: dict[str, Any]) -> None:
 def load_file(path: Path) -> dict[str, Any]:
     """Read a file of `save_file`. ValueError, naming file and remedy, for anything else."""
     try:
+        if not _is_plain(path):
+            raise ValueError("packed, or of an older kind")
         content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise ValueError(f"{path}: no such weights file") from None
@@ -50,6 +53,16 @@ def load_file(path: Path) -> dict[str, Any]:
             "update mer-studio or train again"
         )
     return content
+
+
+def _is_plain(path: Path) -> bool:
+    """Is it an archive that holds what it says, byte for byte? A packed one may unpack to a thousand times its size."""
+    with path.open("rb") as file:
+        if not zipfile.is_zipfile(file):
+            return False
+        members = zipfile.ZipFile(file).infolist()
+    sizes = sum(member.file_size for member in members)
+    return all(m.compress_type == zipfile.ZIP_STORED for m in members) and sizes <= path.stat().st_size
 
 
 def file_hash(path: Path) -> str:

@@ -6,12 +6,7 @@ the loss compares their colours. A photo gives two crops whose correspondence is
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import NamedTuple
 
 import cv2
@@ -22,96 +17,8 @@ from torch.utils.data import Dataset
 
 from model.flow import Motion
 from model.recipes import Recipe
-from model.training.cache import PHOTO_SUFFIXES, VIDEO_SUFFIXES, Clip, cached_clip
+from model.training.corpus import AnyCorpus, Frames, Pick, Picker
 from model.types import FloatArray, UInt8Array
-
-
-@dataclass(frozen=True, slots=True)
-class Corpus:
-    """All cached clips of some folders. skipped: unreadable sources, each with its reason."""
-
-    videos: tuple[Clip, ...]
-    photos: tuple[Clip, ...]
-    skipped: tuple[str, ...]
-
-    def describe(self) -> dict[str, object]:
-        """What the run card says of the corpus: counts and one hash over names and frame counts."""
-        digest = hashlib.sha256()
-        for clip in (*self.videos, *self.photos):
-            digest.update(f"{clip.source}:{len(clip)}\n".encode())
-        return {
-            "videos": len(self.videos),
-            "video_frames": sum(map(len, self.videos)),
-            "photos": sum(map(len, self.photos)),
-            "skipped": list(self.skipped),
-            "sha256": digest.hexdigest(),
-        }
-
-
-def load_corpus(
-    folders: Iterable[Path],
-    cache: Path,
-    short_side: int = 256,
-    workers: int = 2,
-    without: Iterable[Path] = (),
-    progress: Callable[[int, int], None] | None = None,
-) -> Corpus:
-    """Find (recursively), decode and cache everything under `folders`.
-
-    Videos need at least two frames. Folders of pictures count as photos. ValueError if nothing is usable, OSError if
-    the cache cannot be written.
-
-    without: sources that are left out. progress: called with how many sources are cached, and how many there are.
-    """
-    folders = list(folders)
-    sources = find_sources(folders, without)
-
-    def load(source: Path) -> Clip | str:
-        try:
-            clip = cached_clip(source, cache, short_side)
-        except ValueError as error:
-            return str(error)
-        return clip if clip.kind == "photos" or len(clip) > 1 else f"{source}: a single frame is no video"
-
-    loaded = []
-    with ThreadPoolExecutor(workers) as pool:
-        for result in pool.map(load, sources):
-            loaded.append(result)
-            if progress is not None:
-                progress(len(loaded), len(sources))
-    clips = [c for c in loaded if isinstance(c, Clip)]
-    skipped = tuple(c for c in loaded if isinstance(c, str))
-    if not clips:
-        names = ", ".join(str(f) for f in folders)
-        reason = f" ({skipped[0]})" if skipped else ""
-        raise ValueError(f"no usable video or photo under {names}{reason}; name a folder that holds some")
-    return Corpus(tuple(c for c in clips if c.kind == "video"), tuple(c for c in clips if c.kind == "photos"), skipped)
-
-
-def find_sources(folders: Iterable[Path], without: Iterable[Path] = ()) -> list[Path]:
-    """Every video file and every folder of photos below the folders, each once, but those left out.
-
-    ValueError for a folder that does not exist.
-    """
-    left_out = {path.resolve() for path in without}
-    # Folders may lie inside each other.
-    found = {source.resolve(): source for folder in folders for source in _sources(folder)}
-    return [source for place, source in found.items() if place not in left_out]
-
-
-def _sources(folder: Path) -> list[Path]:
-    if folder.is_file():
-        return [folder]
-    if not folder.is_dir():
-        raise ValueError(f"{folder}: no such folder; check the name")
-    found = []
-    for path in sorted([folder, *folder.rglob("*")]):
-        if path.is_dir():
-            if any(p.suffix.lower() in PHOTO_SUFFIXES for p in path.iterdir()):
-                found.append(path)
-        elif path.suffix.lower() in VIDEO_SUFFIXES:
-            found.append(path)
-    return found
 
 
 class Sample(NamedTuple):
@@ -132,38 +39,36 @@ class Sample(NamedTuple):
     motion: Tensor
 
 
-_Drawn = tuple[list[UInt8Array], list[FloatArray], int, list[FloatArray]]  # views, maps, source, motion
+_Views = tuple[list[UInt8Array], list[FloatArray], list[FloatArray]]  # views, maps, motion
 
 
 class PairDataset(Dataset[Sample]):
     """An endless sequence of samples: sample n depends on (seed, n) only, so a run resumes anywhere.
 
-    Every `batch` consecutive samples hold `photo_share` photos, whatever the corpus sizes; clips are drawn with
-    odds growing with the square root of their length, so that long ones do not drown the rest.
+    Which clip or photo a sample is of, the corpus picks; the sample follows from that and (seed, n), wherever it lies.
 
     motion: estimates what moves in the frames of videos, for recipes with flow; it needs a frame more for each view.
     """
 
-    def __init__(self, corpus: Corpus, recipe: Recipe, seed: int, motion: Motion | None = None) -> None:
+    def __init__(self, corpus: AnyCorpus, recipe: Recipe, seed: int, motion: Motion | None = None) -> None:
         self.corpus, self.recipe, self.seed, self.motion = corpus, recipe, seed, motion
-        share = recipe.photo_share if corpus.videos else 1.0
-        self._photo_share = share if corpus.photos else 0.0
-        weight = np.sqrt([len(c) for c in corpus.videos])
-        self._odds = weight / weight.sum() if len(weight) else weight
-        self._photo_counts = np.cumsum([len(c) for c in corpus.photos])
+        self._pick: Picker | None = None
+
+    def __getstate__(self) -> dict[str, object]:
+        return {**self.__dict__, "_pick": None}  # it does not travel to other processes: each makes its own
 
     def __getitem__(self, index: int) -> Sample:
+        if self._pick is None:
+            self._pick = self.corpus.picker(self.recipe, self.seed)
         rng = np.random.default_rng((self.seed, index))
-        # Low-discrepancy choice: the share holds in every stretch of samples, not only on average.
-        photo = int((index + 1) * self._photo_share) > int(index * self._photo_share)
-        views, to_source, source, motion = self._photo_views(rng) if photo else self._video_views(rng)
+        pick = self._pick(index, rng)
+        views, to_source, motion = self._photo_views(pick, rng) if pick.photo else self._video_views(pick.frames, rng)
         stacked = torch.from_numpy(np.stack(views)).permute(0, 3, 1, 2).contiguous()
         moved = torch.from_numpy(np.stack(motion)).half() if motion else torch.zeros(0, dtype=torch.float16)
-        return Sample(stacked, torch.from_numpy(np.stack(to_source)), torch.tensor(photo), torch.tensor(source), moved)
+        maps = torch.from_numpy(np.stack(to_source))
+        return Sample(stacked, maps, torch.tensor(pick.photo), torch.tensor(pick.source), moved)
 
-    def _video_views(self, rng: np.random.Generator) -> _Drawn:
-        number = int(rng.choice(len(self._odds), p=self._odds))
-        clip = self.corpus.videos[number]
+    def _video_views(self, clip: Frames, rng: np.random.Generator) -> _Views:
         seconds = rng.choice(self.recipe.gaps, p=self.recipe.gap_odds)
         gap = int(np.clip(round(seconds * clip.fps), 1, len(clip) - 1))
         first = int(rng.integers(len(clip) - gap))
@@ -172,13 +77,10 @@ class PairDataset(Dataset[Sample]):
         motion = []
         if self.motion is not None:
             motion = [warp_motion(self.motion.of(read, frame, len(clip)), view, size) for frame in frames]
-        return [warp(read(frame), view, size) for frame in frames], [view, view], number, motion
+        return [warp(read(frame), view, size) for frame in frames], [view, view], motion
 
-    def _photo_views(self, rng: np.random.Generator) -> _Drawn:
-        number = int(rng.integers(self._photo_counts[-1]))
-        folder = int(np.searchsorted(self._photo_counts, number, side="right"))
-        clip = self.corpus.photos[folder]
-        image = clip.read(number - (int(self._photo_counts[folder]) - len(clip)))
+    def _photo_views(self, pick: Pick, rng: np.random.Generator) -> _Views:
+        image = pick.frames.read(pick.frame)
         size, scale = self.recipe.crop, self.recipe.crop_scale
         first = random_view(rng, image.shape[:2], size, scale, rotation=10)
         second = nearby_view(rng, first, size)
@@ -186,7 +88,7 @@ class PairDataset(Dataset[Sample]):
         if self.recipe.jitter:
             views = [jitter(rng, view) for view in views]
         still = [np.zeros((2, size, size), np.float32)] * 2 if self.motion is not None else []
-        return views, [first, second], len(self.corpus.videos) + number, still
+        return views, [first, second], still
 
 
 def random_view(

@@ -68,6 +68,15 @@ class World:
             share_statistics(model)
         return DistributedDataParallel(model)
 
+    @contextmanager
+    def alone(self, network: nn.Module) -> Iterator[None]:
+        """Gradients of what `network`, as of `wrap`, does in the block stay here until those of a later pass join."""
+        if isinstance(network, DistributedDataParallel):
+            with network.no_sync():
+                yield
+        else:
+            yield
+
     def sum(self, values: Tensor) -> Tensor:
         """The sum over all processes, without a gradient."""
         return values.detach() if self.size == 1 else sum_over_processes(values.detach())

@@ -35,7 +35,10 @@ def steps_per_minute(options: TrainingOptions) -> float:
         trial = replace(
             options, sources=(footage,), out=home / "run", cache=home / "cache", without=(), weights=None, resume=False
         )
-        train(replace(trial, steps=_STEPS, minutes=None, batch=batch, crop=recipe.crop, workers=0), lines.append)
+        train(
+            replace(trial, steps=_STEPS, minutes=None, batch=batch, crop=recipe.crop, accumulate=1, workers=0),
+            lines.append,
+        )
     seconds = float(np.median([line["seconds"] for line in lines[1:]]))
     early = recipe.late_from if recipe.crop_late is not None else 1.0
     area = early + (1 - early) * (recipe.crop_at(1.0) / recipe.crop) ** 2

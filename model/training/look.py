@@ -17,7 +17,8 @@ from model.grid import sample_cells, to_pixels
 from model.losses import drop_colour, similarity, window_mask
 from model.pictures import flow_colours, map_picture
 from model.recipes import Recipe
-from model.training.dataset import Corpus, PairDataset, Sample
+from model.training.corpus import AnyCorpus
+from model.training.dataset import PairDataset, Sample
 from model.training.state import TrainingState
 from model.types import UInt8Array
 
@@ -30,7 +31,7 @@ _SCALE = (0.6, 0.9)  # of the pair's crops: one can see what it is
 class Looker:
     """Always looks at the same pair of the corpus, so that pictures of different steps can be compared."""
 
-    def __init__(self, recipe: Recipe, corpus: Corpus, flow_weights: Path | None = None) -> None:
+    def __init__(self, recipe: Recipe, corpus: AnyCorpus, flow_weights: Path | None = None) -> None:
         motion = None if recipe.flow is None else Motion(recipe.flow, flow_weights)
         big = replace(recipe, crop=_SIDE, crop_late=None, crop_scale=_SCALE, photo_share=0.0 if corpus.videos else 1.0)
         self._recipe = recipe

@@ -18,6 +18,7 @@ class TrainingOptions:
     flow_weights:     RAFT's, for recipes whose flow it estimates; those fetched before when left out.
     changes:          fields of the recipe that are replaced, by dotted name, as of `Recipe.changed`.
     batch, crop:      override the recipe's; a crop is then kept to the end.
+    accumulate:       parts in which every process takes its share of a batch, one after the other, to save memory.
     workers:          processes that read samples ahead; 0 reads in the training process.
     checkpoint_every: steps between two checkpoints: no more are lost when the run is killed.
     keep:             shares of the budget, above 0 and below 1, at which the weights are kept as they are then.
@@ -31,6 +32,7 @@ class TrainingOptions:
     minutes: float | None = None
     batch: int | None = None
     crop: int | None = None
+    accumulate: int = 1
     seed: int = 0
     device: str | None = None
     precision: str = "auto"
@@ -47,7 +49,7 @@ class TrainingOptions:
     def __post_init__(self) -> None:
         if self.steps is None and self.minutes is None:
             raise ValueError("a training run needs a budget: steps or minutes")
-        for name in ("steps", "minutes", "batch", "crop", "checkpoint_every"):
+        for name in ("steps", "minutes", "batch", "crop", "accumulate", "checkpoint_every"):
             value = getattr(self, name)
             if value is not None and value <= 0:
                 raise ValueError(f"{name} cannot be {value}; it is above 0")
@@ -70,6 +72,9 @@ class TrainingOptions:
         for crop in {recipe.crop, recipe.crop_at(1.0)}:
             if crop % 8:
                 raise ValueError(f"crop {crop} is not a multiple of 8")
-        if recipe.correspondence > 0 and recipe.batch < 2:
-            raise ValueError(f"recipe {recipe.name} compares the pairs of a batch; batch 1 is too small")
+        if recipe.correspondence > 0 and recipe.batch < 2 * self.accumulate:
+            parts = f" in {self.accumulate} parts" if self.accumulate > 1 else ""
+            raise ValueError(
+                f"recipe {recipe.name} compares the pairs of a batch; batch {recipe.batch}{parts} is too small"
+            )
         return recipe

@@ -21,19 +21,21 @@ import torch
 
 from model.files import replacing
 from model.recipes import Recipe
+from model.recipes.mask_vos import MaskVosRecipe
 from model.training.checkpoint import file_hash
 
 
 class RunDirectory:
     """The files of a run; none is written before `start`.
 
+    weights: the name of what comes of the run.
     ValueError if the folder holds a run already and `resume` is off, or cannot be written in.
     """
 
-    def __init__(self, folder: Path, *, resume: bool) -> None:
+    def __init__(self, folder: Path, *, resume: bool, weights: str = "encoder.pt") -> None:
         self.folder = folder
         self.checkpoint = folder / "checkpoint.pt"
-        self.weights = folder / "encoder.pt"
+        self.weights = folder / weights
         self.card = folder / "card.json"
         self.metrics = folder / "metrics.jsonl"
         if not resume and any(f.exists() for f in (self.card, self.checkpoint, self.weights)):
@@ -46,7 +48,14 @@ class RunDirectory:
         """Where decoded frames go when nobody says otherwise: beside the run, so that runs share it."""
         return self.folder.parent / "cache"
 
-    def start(self, step: int, recipe: Recipe, options: dict[str, Any], corpus: dict[str, Any], processes: int) -> None:
+    def start(
+        self,
+        step: int,
+        recipe: Recipe | MaskVosRecipe,
+        options: dict[str, Any],
+        corpus: dict[str, Any],
+        processes: int,
+    ) -> None:
         """Make the folder, write the card and forget the metrics after `step`, where an interrupted run goes on.
 
         A resumed run's card tells the options and the machine of its last part. ValueError if it learned from
@@ -66,7 +75,8 @@ class RunDirectory:
             "commit": _commit(),
         }
         _write_json(self.card, card)
-        lines = self.metrics.read_text(encoding="utf-8").splitlines(keepends=True) if self.metrics.exists() else []
+        told = self.metrics.read_text(encoding="utf-8", errors="replace") if self.metrics.exists() else ""
+        lines = told.splitlines(keepends=True)
         with replacing(self.metrics) as partial:
             partial.write_text("".join(line for line in lines if _step_of(line) <= step), encoding="utf-8")
 
@@ -101,9 +111,13 @@ def read_card(path: Path) -> dict[str, Any]:
         card = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ValueError(f"{path}: no such run card; `mer train` writes one into each run folder") from None
-    except ValueError:
+    except (ValueError, RecursionError):
         card = None
-    if not isinstance(card, dict) or not isinstance(card.get("recipe"), dict):
+    if (
+        not isinstance(card, dict)
+        or not all(isinstance(card.get(k, {}), dict) for k in ("recipe", "corpus", "scores"))
+        or "recipe" not in card
+    ):
         raise ValueError(f"{path}: not a run card; give the card.json that `mer train` wrote")
     return card
 
@@ -128,7 +142,7 @@ def _write_json(path: Path, card: dict[str, Any]) -> None:
 def _step_of(line: str) -> float:
     try:
         return float(json.loads(line)["step"])
-    except ValueError:  # half a line, where a run was killed
+    except (ValueError, TypeError, LookupError, RecursionError):  # half a line, where a run was killed
         return float("inf")
 
 

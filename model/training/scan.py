@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.training.cache import PHOTO_SUFFIXES
-from model.training.dataset import find_sources
+from model.training.corpus import find_sources
 from model.types import UInt8Array
 from model.video import open_video
 

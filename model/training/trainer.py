@@ -2,14 +2,16 @@
 
 Under `torchrun` every process takes its share of each batch; the samples of a step depend on the seed and the step
 alone, and losses, gradients and batch statistics are those of the whole batch. So neither the number of processes nor
-interruptions change what is learned.
+interruptions change what is learned. A process that takes its share in parts (`accumulate`) adds their gradients up;
+batch statistics, and the other clips that `correspondence` compares with, are then those of a part.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -29,11 +31,13 @@ from model.network import ViewNetwork, Views
 from model.positions import random_shifts
 from model.recipes import Recipe
 from model.training.batches import Batches, sample_numbers
-from model.training.dataset import Corpus, PairDataset, Sample, load_corpus
+from model.training.corpus import AnyCorpus
+from model.training.dataset import PairDataset, Sample
 from model.training.distributed import World
 from model.training.options import TrainingOptions
 from model.training.run import RunDirectory
 from model.training.schedule import learning_rate, progress_of, stop_on_signal
+from model.training.shards import open_corpus
 from model.training.state import TrainingState, save_weights, update_average
 
 __all__ = ["TrainingOptions", "dropped_channel", "sample_numbers", "train"]
@@ -41,7 +45,7 @@ __all__ = ["TrainingOptions", "dropped_channel", "sample_numbers", "train"]
 _MAX_GRADIENT = 5.0  # longer gradients are shortened to this norm
 
 
-Watch = Callable[[TrainingState, Corpus], None]
+Watch = Callable[[TrainingState, AnyCorpus], None]
 
 
 def train(
@@ -70,8 +74,11 @@ def _train(
     report: Callable[[dict[str, Any]], None],
     watch: Watch | None,
 ) -> Path:
-    if recipe.batch % world.size:
-        raise ValueError(f"a batch of {recipe.batch} does not divide over {world.size} processes; choose another")
+    if recipe.batch % (world.size * options.accumulate):
+        parts = f" in {options.accumulate} parts each" if options.accumulate > 1 else ""
+        raise ValueError(
+            f"a batch of {recipe.batch} does not divide over {world.size} processes{parts}; choose another"
+        )
     run = RunDirectory(options.out, resume=options.resume)
     motion = None if recipe.flow is None else Motion(recipe.flow, options.flow_weights)
     torch.manual_seed(options.seed)
@@ -79,17 +86,17 @@ def _train(
     if options.resume and run.checkpoint.exists():
         state.load(run.checkpoint, recipe, options.seed)
     with world.first_goes_ahead():  # it fills the cache, the others then find it full
-        corpus = load_corpus(options.sources, options.cache or run.default_cache(), without=options.without)
+        corpus = open_corpus(options.sources, options.cache or run.default_cache(), without=options.without)
     if world.first:
         run.start(state.step, recipe, asdict(options), corpus.describe(), world.size)
 
     bf16 = options.precision == "bf16" or (options.precision == "auto" and bf16_is_fast(world.device))
-    learner = _Learner(recipe, options.seed, state, world, bf16)
+    learner = Learner(recipe, options.seed, state, world, bf16)
 
     def samples(crop: int) -> PairDataset:
         return PairDataset(corpus, replace(recipe, crop=crop), options.seed, motion)
 
-    batches = Batches(samples, recipe.batch, options.workers, world)
+    batches = Batches(samples, recipe.batch, options.workers, world, options.accumulate)
     started = time.monotonic() - state.elapsed
     reached = progress_of(options, state.step - 1, state.elapsed) if state.step else 0.0
     with stop_on_signal() as stopped:
@@ -134,65 +141,88 @@ def dropped_channel(seed: int, step: int) -> int:
     return 1 + int(torch.randint(2, (), generator=torch.Generator().manual_seed(seed * 1_000_003 + step)))
 
 
-class _Learner:
-    """Takes the optimiser's steps. What is drawn in one depends on the seed and the numbers of the samples alone."""
+class Learner:
+    """Takes the optimiser's steps. What is drawn in one depends on the seed and the numbers of the samples alone.
 
-    def __init__(self, recipe: Recipe, seed: int, state: TrainingState, world: World, bf16: bool) -> None:
+    frozen: batch statistics stay as they are, from the first step on.
+    """
+
+    def __init__(
+        self, recipe: Recipe, seed: int, state: TrainingState, world: World, bf16: bool, frozen: bool = False
+    ) -> None:
         self._recipe, self._seed, self._state, self._world, self._bf16 = recipe, seed, state, world, bf16
+        self._frozen = frozen
         self._network = world.wrap(ViewNetwork(state.model))
 
-    def step(self, batch: Sample, rate: float, progress: float) -> dict[str, float]:
-        """One optimiser step; returns the losses by name and the norm of the gradient, all of the whole batch."""
+    def step(self, parts: Sequence[Sample], rate: float, progress: float) -> dict[str, float]:
+        """One optimiser step; returns the losses by name and the norm of the gradient, all of the whole batch.
+
+        parts: this process's share of the batch. Only one of them is in memory at a time; their gradients add up.
+        """
         recipe, state, world = self._recipe, self._state, self._world
-        batch = Sample(*(t.to(world.device, non_blocking=True) for t in batch))
-        lab = rgb_to_lab(batch.views)
-        channel = dropped_channel(self._seed, state.step)
-        frames = drop_colour(lab.flatten(0, 1), channel).contiguous(memory_format=torch.channels_last)
-        motion = None if recipe.flow is None else batch.motion.flatten(0, 1).float()
-        _set_mode(self._network, frozen=recipe.in_second_phase(progress))
-        with self._autocast():
-            features, value = self._network(frames, motion, 2, self._hidden_keys(lab))
-        views = Views(features.float(), value)
-        if recipe.is_plain:
-            own = views.own
-            terms = pair_losses(own, world.previous(own), lab, channel, batch.to_source, batch.photo, recipe)
-        else:
-            terms = self._fused_losses(views, frames, motion, batch, lab, channel, progress)
-        total, losses = _whole_batch(terms, recipe, world)
+        photos = int(world.sum(torch.stack([part.photo.sum() for part in parts]).sum().to(world.device)))
+        _set_mode(self._network, frozen=self._frozen or recipe.in_second_phase(progress))
         state.optimiser.zero_grad(set_to_none=True)
-        (total * world.size).backward()  # type: ignore[no-untyped-call]  # processes average gradients, losses add up
+        values: dict[str, Tensor] = {}
+        banked: list[tuple[Tensor, Tensor]] = []
+        first = (state.step * recipe.batch + world.rank * sum(len(part.photo) for part in parts)) * 2
+        for number, part in enumerate(parts):
+            last = number == len(parts) - 1
+            with nullcontext() if last else world.alone(self._network):
+                batch = Sample(*(t.to(world.device, non_blocking=True) for t in part))
+                views = range(first, first + 2 * len(batch.photo))
+                terms = self._terms(batch, views, progress, banked)
+                means = {name: t.sum() / max(_applies(name, photos, recipe), 1) for name, t in terms.items()}
+                total = torch.stack([recipe.weight_of(name) * mean for name, mean in means.items()]).sum()
+                # Processes average gradients, losses add up.
+                (total * world.size).backward()  # type: ignore[no-untyped-call]
+            for name, value in {"total": total, **means}.items():
+                values[name] = values[name] + value.detach() if name in values else value.detach()
+            first = views.stop
+        if state.bank is not None and banked:  # as one batch: what a step adds is nothing that it is compared with
+            vectors, sources = (torch.cat(tensors) for tensors in zip(*banked, strict=True))
+            state.bank.add(world.gather(vectors), world.gather(sources))
         for group in state.optimiser.param_groups:
             group["lr"] = rate
+        sums = world.sum(torch.stack(list(values.values()))).tolist()
+        losses = {n: s for n, s in zip(values, sums, strict=True) if n == "total" or _applies(n, photos, recipe)}
         losses["gradient"] = float(nn.utils.clip_grad_norm_(state.model.parameters(), _MAX_GRADIENT))
         state.optimiser.step()
         update_average(state.average, state.model, state.step)
         return losses
 
-    def _fused_losses(
-        self,
-        views: Views,
-        frames: Tensor,
-        motion: Tensor | None,
-        batch: Sample,
-        lab: Tensor,
-        channel: int,
-        progress: float,
+    def _terms(
+        self, batch: Sample, numbers: range, progress: float, banked: list[tuple[Tensor, Tensor]]
     ) -> dict[str, Tensor]:
-        """The terms of a recipe with parts. In the second phase the views also go into the bank."""
-        recipe, bank = self._recipe, self._state.bank
-        previous = self._world.previous(views.features) if recipe.correspondence > 0 else views.features
+        """Every term by name, each as the losses of the samples that it applies to.
+
+        numbers: one for each view, unlike those of all other views of the run. banked: gets the vectors [F, P, C] of
+        the frames and their sources [F] that go into the bank.
+        """
+        recipe, world = self._recipe, self._world
+        lab = rgb_to_lab(batch.views)
+        channel = dropped_channel(self._seed, self._state.step)
+        frames = drop_colour(lab.flatten(0, 1), channel).contiguous(memory_format=torch.channels_last)
+        motion = None if recipe.flow is None else batch.motion.flatten(0, 1).float()
+        with self._autocast():
+            features, value = self._network(frames, motion, 2, self._hidden_keys(lab, numbers))
+        views = Views(features.float(), value)
+        if recipe.is_plain:
+            own = views.own
+            return pair_losses(own, world.previous(own), lab, channel, batch.to_source, batch.photo, recipe)
+        bank = self._state.bank
+        previous = world.previous(views.features) if recipe.correspondence > 0 else views.features
         pairs = Pairs(previous, lab, channel, batch.to_source, batch.photo, progress)
         if bank is None or not recipe.in_second_phase(progress):
             return fused_losses(views, pairs, recipe)
         averaged = self._averaged(frames, motion, None)
         losses = fused_losses(views, replace(pairs, negatives=bank.negatives(batch.source), averaged=averaged), recipe)
-        numbers = self._view_numbers(len(lab))
         if recipe.positions is not None and recipe.positions.shift:
             height, width = frames.shape[-2:]
             averaged = self._averaged(frames, motion, random_shifts((height // 2, width // 2), self._seed, numbers))
         assert recipe.bank is not None
         vectors = sample_vectors(averaged.flatten(0, 1), recipe.bank.per_frame, self._seed, numbers)
-        bank.add(self._world.gather(vectors), self._world.gather(batch.source.repeat_interleave(2)))
+        banked.append((vectors, batch.source.repeat_interleave(2)))
         return losses
 
     @torch.no_grad()
@@ -201,19 +231,14 @@ class _Learner:
         with self._autocast():
             return self._state.average.views(frames, motion, 2, shifts=shifts).own.float()
 
-    def _hidden_keys(self, lab: Tensor) -> Tensor | None:
-        """What DropKey hides from the views [B, 2, 3, H, W] in this step."""
+    def _hidden_keys(self, lab: Tensor, numbers: range) -> Tensor | None:
+        """What DropKey hides from the views [B, 2, 3, H, W] with these numbers."""
         value = self._recipe.value
         if value is None or value.drop_key == 0:
             return None
         cells = (lab.shape[-2] // STRIDE) * (lab.shape[-1] // STRIDE)
-        hidden = hidden_keys(cells, value.drop_key, self._seed, self._view_numbers(len(lab)))
+        hidden = hidden_keys(cells, value.drop_key, self._seed, numbers)
         return hidden.view(-1, 2, cells).to(lab.device)
-
-    def _view_numbers(self, share: int) -> list[int]:
-        """A number for every view that this process sees in this step, unlike those of all other views of the run."""
-        first = (self._state.step * self._recipe.batch + self._world.rank * share) * 2
-        return list(range(first, first + 2 * share))
 
     def _autocast(self) -> torch.autocast:
         return torch.autocast(self._world.device.type, torch.bfloat16, enabled=self._bf16)
@@ -228,14 +253,8 @@ def _set_mode(network: nn.Module, *, frozen: bool) -> None:
                 module.eval()
 
 
-def _whole_batch(terms: dict[str, Tensor], recipe: Recipe, world: World) -> tuple[Tensor, dict[str, float]]:
-    """This process's share of the total loss, with its gradient, and the losses of the whole batch by name.
-
-    A term is the mean over the samples of all processes that it applies to, however these are shared out.
-    """
-    counts = world.sum(torch.tensor([len(losses) for losses in terms.values()], device=world.device)).tolist()
-    means = {name: terms[name].sum() / max(count, 1) for name, count in zip(terms, counts, strict=True)}
-    total = torch.stack([recipe.weight_of(name) * mean for name, mean in means.items()]).sum()
-    values = world.sum(torch.stack([total, *means.values()])).tolist()
-    named = zip(("total", *means), values, (1, *counts), strict=True)
-    return total, {name: value for name, value, count in named if count}
+def _applies(term: str, photos: int, recipe: Recipe) -> int:
+    """To how many samples of a whole batch a loss term applies, if so many are photos."""
+    if term == "correspondence":
+        return photos
+    return recipe.batch - photos if term == "reconstruction" and recipe.jitter else recipe.batch

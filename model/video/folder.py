@@ -16,6 +16,8 @@ from model.types import UInt8Array
 from model.video.source import CACHE_BYTES, NOMINAL_FPS, Reader, VideoSource, check_size, over_black
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
+FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP", "GIF")
+"""What is looked for in an image file. Not PostScript and the like: Pillow would have other programs run it."""
 EXIF_ORIENTATION = 0x0112
 
 
@@ -54,14 +56,16 @@ class _FolderReader(Reader):
 
     def read(self, index: int) -> UInt8Array | None:
         try:
-            image = _load(self._files[index])
+            image = _load(self._files[index], self._size)
         except OSError as error:
             if error.errno is not None:  # the disk's error, not the file's
                 raise ValueError(f"{self._files[index]} can no longer be read: {error.strerror}") from error
             return None
-        except (SyntaxError, ValueError):
+        except MemoryError:
+            raise
+        except Exception:  # damaged bytes can trip a decoder anywhere
             return None
-        return image if image.shape[:2] == self._size else None
+        return image if image is not None and image.shape[:2] == self._size else None
 
     def close(self) -> None:
         """No file stays open."""
@@ -85,11 +89,11 @@ def _natural(path: Path) -> tuple[list[str | int], str]:
 
 def _size(path: Path) -> tuple[int, int]:
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=FORMATS) as image:
             width, height = image.size
             if _orientation(image) >= 5:  # lies on its side
                 width, height = height, width
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except Exception as error:
         raise ValueError(f"{path} cannot be read as an image: replace it or take it out of the folder") from error
     check_size(path, height, width)
     return height, width
@@ -100,8 +104,11 @@ def _orientation(image: Image.Image) -> int:
     return int(Image.Image.getexif(image).get(EXIF_ORIENTATION, 1))
 
 
-def _load(path: Path) -> UInt8Array:
-    with Image.open(path) as image:
+def _load(path: Path, size: tuple[int, int]) -> UInt8Array | None:
+    """None if by now it is of another size: it is not decoded then."""
+    with Image.open(path, formats=FORMATS) as image:
+        if image.size not in (size, size[::-1]):
+            return None
         upright = ImageOps.exif_transpose(image) if _orientation(image) > 1 else image
         if upright.mode.startswith("I"):
             grey = np.rint(np.asarray(upright).clip(0, 65535) / 257).astype(np.uint8)

@@ -145,6 +145,7 @@ class VideoSource(ABC):
             if self._reader is not None:
                 self._reader.close()
                 self._reader = None
+        self._cache.clear()  # somebody may hold on to a source that is closed
 
     def __enter__(self) -> Self:
         return self
@@ -236,6 +237,11 @@ class FrameCache:
         """The frames that are kept, ascending."""
         with self._lock:
             return sorted(self._images)
+
+    def clear(self) -> None:
+        with self._lock:
+            self._images.clear()
+            self.used = 0
 
     def put(self, index: int, image: UInt8Array) -> None:
         with self._lock:

@@ -569,7 +569,7 @@ def test_our_own_mistakes_are_one_line_too(propagate, monkeypatch: pytest.Monkey
     assert code == 1
     assert (
         err.splitlines()[-1]
-        == "mer: RuntimeError: two lines of text (an error of the program; MER_DEBUG=1 shows where)"
+        == "mer: RuntimeError: two lines of text (an error of the program: mer doctor --report shows where)"
     )
     monkeypatch.setenv("MER_DEBUG", "1")
     with pytest.raises(RuntimeError):

@@ -24,7 +24,8 @@ from model.recipes import RECIPES, Recipe
 from model.recipes.data import flatten
 from model.sampler import SamplerOptions
 from model.training.checkpoint import load_file
-from model.training.dataset import PairDataset, load_corpus
+from model.training.corpus import load_corpus
+from model.training.dataset import PairDataset
 from model.training.trainer import dropped_channel, train
 from model.types import Anchor, LabelMap, PropagationOptions, PropagationRequest, UInt8Array
 from model.weight_map import WeightMapOptions

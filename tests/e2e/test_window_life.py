@@ -161,12 +161,26 @@ def test_a_full_disk_is_told_and_nothing_is_lost(desk: Desk, tmp_path: Path, mon
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device", "a.mer")
 
-    monkeypatch.setattr(type(desk.session.project), "save_as", full)
+    monkeypatch.setattr(type(desk.session.project), "saving_as", full)
     monkeypatch.setattr(files, "save_project", lambda parent, suggested: tmp_path / "a.mer")
     desk.does("file.save")
     notice = desk.window.notices.notices[-1]
     assert "No space left" in notice.text and notice.button.text() == "Save as…"
     assert 0 in desk.stored and desk.window.isWindowModified()
+
+
+def test_save_as_does_not_hold_the_window_up(desk: Desk, tmp_path: Path, monkeypatch) -> None:
+    desk.open()
+    desk.label(0)
+    monkeypatch.setattr(files, "save_project", lambda parent, suggested: tmp_path / "a.mer")
+    desk.does("file.save_as")
+    assert desk.session.project is not None and not desk.session.project.is_saved, "it is being written"
+    desk.label(2)
+    desk.wait(lambda: desk.session.project.is_saved)
+    assert desk.session.project.folder == tmp_path / "a.mer" and desk.window.isWindowModified()
+    desk.does("file.save_as")
+    assert desk.studio.saving.may_leave(), "it waits for what is being written"
+    assert not desk.session.project.is_dirty
 
 
 def test_closing_the_window_asks_and_ends_its_threads(desk: Desk, monkeypatch) -> None:

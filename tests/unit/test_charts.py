@@ -7,7 +7,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from model.evaluation.charts import PAPER, SERIES, dot_chart, line_chart, nice_ticks
+from model.evaluation.charts import dot_chart, line_chart, nice_ticks
+from model.evaluation.sheet import PAPER, SERIES
 from model.types import UInt8Array
 
 

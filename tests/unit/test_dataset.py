@@ -13,11 +13,10 @@ from torch import Tensor
 from model.flow import FlowOptions, Motion
 from model.recipes import Recipe
 from model.training import cache as cache_module
+from model.training.corpus import Corpus, load_corpus
 from model.training.dataset import (
-    Corpus,
     PairDataset,
     jitter,
-    load_corpus,
     nearby_view,
     random_view,
     warp,

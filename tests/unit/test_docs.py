@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import ast
+import importlib.util
 import re
-import shlex
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from typer.main import get_command
 
 from app.cli import app
+from app.controllers.exchanging import LABELS
 from app.core.actions import ACTIONS
 from app.core.keymap import normal
 from app.io.export import EXPORTERS
@@ -18,6 +21,18 @@ from model.evaluation.studies import STUDIES
 from model.recipes import RECIPES
 
 ROOT = Path(__file__).parents[2]
+
+
+def script(name: str) -> ModuleType:
+    """A script of docs/, which is no package."""
+    spec = importlib.util.spec_from_file_location(f"docs_{name}", ROOT / "docs" / f"{name}.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+check, generate = script("check"), script("generate")
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 MAP = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8").split("```")[1]
@@ -30,31 +45,34 @@ def name(page: Path) -> str:
     return page.relative_to(ROOT).as_posix()
 
 
-def without_code(text: str) -> str:
-    return re.sub(r"```.*?```|`[^`\n]*`", "", text, flags=re.DOTALL)
-
-
 def code_spans(text: str) -> list[str]:
     """What stands in single backticks outside of blocks."""
     return re.findall(r"`([^`]+)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL))
 
 
-def headings(page: Path) -> set[str]:
-    """As links name them."""
-    text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
-    lines = re.findall(r"^#+ (.+)$", text, flags=re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", line.lower()).replace(" ", "-") for line in lines}
-
-
 @pytest.mark.parametrize("page", PAGES, ids=name)
-def test_links_and_images_lead_somewhere(page: Path) -> None:
-    for target in re.findall(r"\]\(([^)\s]+)\)", without_code(page.read_text(encoding="utf-8"))):
-        if re.match(r"[a-z]+:", target):
-            continue
-        path, _, heading = target.partition("#")
-        file = page.parent / path if path else page
-        assert file.exists(), f"{target}: there is no such file"
-        assert not heading or heading in headings(file), f"{target}: there is no such heading"
+def test_links_pictures_and_commands_lead_somewhere(page: Path) -> None:
+    assert list(check.problems(page)) == []
+
+
+def test_this_would_notice_what_leads_nowhere(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    wrong = ["[a](nowhere.md)", "![b](no.png)", "[c](#nowhere)", "`mer train --onion`", "`make onions`", "`mer onion`"]
+    wrong += ["```sh\nmer propagate a.mp4 --labels b.png --out c --onion 3\n```", "```sh\nmer evaluate onions D\n```"]
+    wrong += ["```sh\nfor f in *.mp4; do mer propogate $f; done\n```"]
+    for text in wrong:
+        page.write_text(f"# Page\n\n{text}\n", encoding="utf-8")
+        assert len(list(check.problems(page))) == 1, text
+    right = ["[a](page.md#page)", "[b](https://example.org/x)", "`mer train --resume`", "`[c](no.md)`", "`make lint`"]
+    right += ["```sh\nfor f in *.mp4; do mer propagate $f --labels a.png \\\n  --out b; done  # all\n```"]
+    page.write_text("# Page\n\n" + "\n\n".join(right), encoding="utf-8")
+    assert list(check.problems(page)) == []
+
+
+@pytest.mark.parametrize("page", generate.PAGES, ids=name)
+def test_tables_are_those_of_the_program(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    assert generate.filled(text) == text, f"{name(page)} is out of date: python docs/generate.py makes it anew"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
@@ -77,37 +95,12 @@ def test_files_and_modules_that_are_named_exist(page: Path) -> None:
 # Commands
 
 
-def commands() -> Iterator[list[str]]:
-    """The arguments of every call of `mer` in a block of the README."""
-    for block in re.findall(r"```sh\n(.*?)```", README, flags=re.DOTALL):
-        for line in block.splitlines():
-            words = shlex.split(line, comments=True)
-            if "-m" in words and "app" in words:  # by way of torchrun
-                words = words[words.index("app") :]
-            if words and words[0] in ("mer", "app"):
-                yield words[1:]
+COMMANDS = list(check.commands(README))
 
 
-def parsed(arguments: list[str]) -> tuple[str, dict[str, object]]:
-    """A command and its values, as `mer` would understand them. Fails where it would complain."""
-    command = get_command(app)
-    context = command.make_context("mer", [], resilient_parsing=True)
-    title = "mer"
-    while arguments and hasattr(command, "resolve_command"):
-        wanted = arguments[0]
-        title, found, arguments = command.resolve_command(context, arguments)
-        assert found is not None, f"{wanted}: there is no such command"
-        command = found
-        if hasattr(command, "resolve_command"):
-            context = command.make_context(title, [], parent=context, resilient_parsing=True)
-        else:
-            context = command.make_context(title, list(arguments), parent=context)
-    return title or "", dict(context.params)
-
-
-@pytest.mark.parametrize("arguments", list(commands()), ids=" ".join)
+@pytest.mark.parametrize("arguments", COMMANDS, ids=" ".join)
 def test_the_readme_s_commands_are_understood(arguments: list[str]) -> None:
-    title, values = parsed(arguments)
+    title, values = check.parsed(arguments)
     if title == "ablate":
         assert values["study"] in STUDIES
     if recipes := values.get("recipe"):
@@ -117,30 +110,10 @@ def test_the_readme_s_commands_are_understood(arguments: list[str]) -> None:
         EXPORTERS[str(values["form"])].chosen(dict(given))
 
 
-def test_this_would_notice_a_wrong_command() -> None:
-    for wrong in (["propagate", "a.mp4", "--labels", "b", "--out", "c", "--onion", "3"], ["evaluate", "onions", "D"]):
-        with pytest.raises(Exception, match=r"onion"):
-            parsed(wrong)
-    assert len(list(commands())) > 15
-
-
 def test_every_command_is_in_the_readme() -> None:
-    """And none is named in passing that does not exist."""
     group = get_command(app)
     shown = {n for n, command in group.commands.items() if not command.hidden}  # type: ignore[attr-defined]
-    assert shown <= {arguments[0] for arguments in commands() if arguments}
-    for span in code_spans(README):
-        words = span.split()
-        if words[:1] == ["mer"] and words[1:] and not words[1].startswith("-"):
-            assert words[1] in shown, f"`{span}`: there is no such command"
-            known = {o for p in group.commands[words[1]].params for o in p.opts}  # type: ignore[attr-defined]
-            assert known >= {w for w in words if w.startswith("--")}, f"`{span}`: there is no such option"
-
-
-def test_targets_of_make_that_are_named_exist() -> None:
-    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    for target in re.findall(r"(?:^|`)make ([a-z]+)", README, flags=re.MULTILINE):
-        assert re.search(rf"^{target}:", makefile, flags=re.MULTILINE), f"make {target}"
+    assert shown <= {arguments[0] for arguments in COMMANDS if arguments}
 
 
 # Keys, recipes, formats
@@ -159,14 +132,64 @@ def test_the_readme_s_keys_are_those_of_the_table() -> None:
         assert all(any(key in action.keys for action in ACTIONS) for key in keys), row
 
 
-def test_keys_that_the_readme_names_in_passing_reach_something() -> None:
+@pytest.mark.parametrize("page", [p for p in PAGES if p.name != "commands.md"], ids=name)  # `1` is a value there
+def test_keys_that_are_named_in_passing_reach_something(page: Path) -> None:
     bound = {key for action in ACTIONS for key in action.keys} | CANVAS_KEYS
-    for span in code_spans(README):
+    for span in code_spans(page.read_text(encoding="utf-8")):
         try:
             key = normal(span)
         except ValueError:
             continue  # not a key
         assert key in bound, f"`{span}` does nothing"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_menus_that_are_named_have_that_entry(page: Path) -> None:
+    for menu, entry in re.findall(r"\*([A-Z]\w+) → ([^*→]+)\*", page.read_text(encoding="utf-8")):
+        entries = {action.text for action in ACTIONS if action.category.value == menu}
+        assert entry in entries, f"{menu} → {entry}: there is no such entry"
+
+
+def test_messages_that_help_is_given_for_are_still_said() -> None:
+    """The longest piece of each, without numbers and names, is somewhere in the program."""
+    said = set()
+    for path in [*(ROOT / "app").rglob("*.py"), *(ROOT / "model").rglob("*.py")]:
+        nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        said |= {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    text = "\n".join(said)
+    page = (ROOT / "docs" / "trouble.md").read_text(encoding="utf-8")
+    messages = re.findall(r"^\| (?:`([^`]+)`|“?\"([^\"]+)\") \|", page, flags=re.MULTILINE)
+    assert len(messages) > 20
+    for message in [one or other for one, other in messages]:
+        pieces = re.split(r"…|: |\d+|'[^']*'|×|:0|RGB|sleap|film\.mp4|going forward", message)
+        piece = max((piece.strip(" :;,.()") for piece in pieces), key=len)
+        assert piece in text, f"{message}: nobody says {piece!r}"
+
+
+def test_figures_are_told_alike() -> None:
+    rows = re.findall(r"^\|.*\|$", (ROOT / "docs" / "evaluation.md").read_text(encoding="utf-8"), flags=re.MULTILINE)
+    figures = {figure for row in rows for figure in re.findall(r"(?<![\w.@])\d+\.\d+\b", re.sub(r"`[^`]*`", "", row))}
+    assert len(figures) > 10
+    assert {figure for figure in figures if figure not in README} == set()
+
+
+def test_every_picture_is_shown_and_can_be_made_anew() -> None:
+    shown = {Path(t).stem for p in PAGES for t in re.findall(r"\]\(([^)\s]+\.png)\)", p.read_text(encoding="utf-8"))}
+    made = set(re.findall(r'shot\("([\w-]+)"', (ROOT / "docs" / "pictures.py").read_text(encoding="utf-8")))
+    there = {path.stem for path in (ROOT / "docs" / "images").iterdir()}
+    assert there == shown == made | {"demo"}  # that one comes from `mer demo`
+
+
+def test_every_page_can_be_found() -> None:
+    """From the index, in one step."""
+    index = (ROOT / "docs" / "README.md").read_text(encoding="utf-8")
+    missing = [p.name for p in (ROOT / "docs").glob("*.md") if p.name != "README.md" and f"]({p.name})" not in index]
+    assert missing == []
+
+
+def test_what_can_be_imported_is_told() -> None:
+    text = (ROOT / "docs" / "formats.md").read_text(encoding="utf-8").split("## Import")[1].split("## Video")[0]
+    assert {suffix for suffix in LABELS if f"`{suffix}`" not in text} <= {".hdf5"}
 
 
 def test_recipes_and_formats_are_all_named_and_no_others() -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,7 +14,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PySide6.QtCore import QEvent
 from PySide6.QtGui import QImage
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from app.jobs.decoding import STRIDE, way
@@ -400,3 +404,19 @@ def test_decoding_never_holds_the_event_loop_up(qtbot: QtBot, serve: Serve, tmp_
         qtbot.waitUntil(lambda: answers.last == (3, generation), timeout=20_000)
 
     assert longest_gap(drag) < 0.05
+
+
+def test_a_closed_server_and_its_pictures_are_forgotten(qtbot: QtBot) -> None:
+    """With a real video they are half a gigabyte."""
+    source = SlowVideo()
+    server = FrameServer(source)
+    with qtbot.waitSignal(server.frame_ready):
+        server.request(5, 1)
+    held = [weakref.ref(part) for part in (server, server._decoder, server._thumbnails)]
+    server.close()
+    assert source.cache.frames() == [] and source.cache.used == 0
+    server.deleteLater()
+    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    del server
+    gc.collect()
+    assert [part() for part in held] == [None, None, None]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PYAV_BACKEND = {"model.video.file", "model.video.index"}  # loaded by `open_video` where PyAV is to be had
+TRITON_KERNEL = {"model.affinity.kernel"}  # loaded on CUDA where Triton is to be had
 
 
 def modules_in(package: str) -> list[str]:
@@ -39,7 +40,7 @@ def test_model_needs_torch_torchvision_numpy_and_opencv_alone() -> None:
     code = """
 import importlib, sys
 absent = {"app", "av", "imageio", "platformdirs", "psutil", "pycocotools", "pydantic", "PySide6", "qtawesome", "qtpy",
-          "rich", "scipy", "shiboken6", "typer"}
+          "rich", "scipy", "shiboken6", "triton", "typer"}
 class Absent:
     def find_spec(self, name, path=None, target=None):
         if name.partition(".")[0] in absent:
@@ -49,8 +50,9 @@ for name in sys.argv[1:]:
     importlib.import_module(name)
 """
     modules = modules_in("model")
-    assert set(modules) >= PYAV_BACKEND
-    done = run(code, *(name for name in modules if name not in PYAV_BACKEND))
+    optional = PYAV_BACKEND | TRITON_KERNEL
+    assert set(modules) >= optional
+    done = run(code, *(name for name in modules if name not in optional))
     assert done.returncode == 0, done.stderr
 
 

@@ -37,7 +37,7 @@ def label_map(*objects: int) -> LabelMap:
 
 def result(*objects: int, confidence: float = 0.5) -> FrameLabels:
     return FrameLabels(
-        Origin.PROPAGATED, PackedMap.pack(label_map(*objects)), confidence=dict.fromkeys(objects, confidence)
+        Origin.PROPAGATED, PackedMap.pack(label_map(*objects)), certainty=dict.fromkeys(objects, confidence)
     )
 
 
@@ -88,9 +88,9 @@ def test_confidence_is_that_of_propagated_frames() -> None:
     book = LaneBook(document)
     book.update(document.set_labels(0, label_map(1)))
     lane = book.update(propagate(document, range(1, 3), 1))[0]
-    np.testing.assert_array_equal(lane.confidence, np.array([np.nan, 0.5, 0.5, np.nan], np.float32))
+    np.testing.assert_array_equal(lane.certainty, np.array([np.nan, 0.5, 0.5, np.nan], np.float32))
     lane = book.update(document.accept(1))[0]
-    np.testing.assert_array_equal(lane.confidence, np.array([np.nan, np.nan, 0.5, np.nan], np.float32))
+    np.testing.assert_array_equal(lane.certainty, np.array([np.nan, np.nan, 0.5, np.nan], np.float32))
 
 
 def test_keypoints_have_a_lane_while_there_is_a_skeleton() -> None:
@@ -112,7 +112,7 @@ def test_keypoints_have_a_lane_while_there_is_a_skeleton() -> None:
     job = document.begin_job("Propagate", document.request(Direction.FORWARD), "")
     lane = book.update(document.apply_result(job, 2, FrameLabels(Origin.PROPAGATED, keypoints=points)))[-1]
     document.end_job(job)
-    assert lane.confidence[2] == np.float32(0.7)  # a point that is not there casts no doubt
+    assert lane.certainty[2] == np.float32(0.7)  # a point that is not there casts no doubt
     book.update(document.set_skeleton(Skeleton(("ear",))))
     assert states(book, KEYPOINTS) == "---"
     undone = document.undo()
@@ -170,7 +170,7 @@ def test_old_lanes_do_not_change_and_untouched_ones_are_not_copied() -> None:
     assert before[0].states.tolist().count(LaneState.HUMAN) == 1
     assert after[0].states.tolist().count(LaneState.HUMAN) == 2
     assert after[1].states is before[1].states
-    assert after[0].confidence is before[0].confidence
+    assert after[0].certainty is before[0].certainty
     assert not after[0].states.flags.writeable
 
 
@@ -243,7 +243,7 @@ def run(document: Document, span: range, wanted: list[int], confidence: float, w
             names = document.skeleton.names
             xy, sure = np.ones((len(names), 2), np.float32), np.linspace(confidence, 1, len(names), dtype=np.float32)
             points = KeypointSet(names, xy, np.ones(len(names), np.bool_), sure)
-            labels = FrameLabels(labels.origin, labels.labels, points, labels.confidence)
+            labels = FrameLabels(labels.origin, labels.labels, points, labels.certainty)
         change |= document.apply_result(job, frame, labels)
     document.end_job(job)
     return change
@@ -272,7 +272,7 @@ def assert_follows(book: LaneBook, document: Document) -> None:
     for lane in book.lanes:
         want = [expected_state(document, frame, lane.id) for frame in range(FRAMES)]
         assert lane.states.tolist() == want, f"lane {lane.id}"
-        np.testing.assert_array_equal(lane.confidence, fresh[lane.id].confidence)
+        np.testing.assert_array_equal(lane.certainty, fresh[lane.id].certainty)
         np.testing.assert_array_equal(lane.states, fresh[lane.id].states)
 
 

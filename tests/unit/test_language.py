@@ -25,12 +25,14 @@ from app.core.keymap import KeyMap
 from app.core.media import Media
 from app.core.objects import ObjectInfo, Skeleton
 from app.core.preflight import Need, Preflight, Resource
+from app.core.run_options import RUN_OPTIONS
 from app.core.settings import SETTINGS
 from app.views import i18n
 from app.views.dialogs.about import AboutDialog
 from app.views.dialogs.keys import KeysPage
 from app.views.dialogs.preflight import PreflightDialog
 from app.views.dialogs.relink import RelinkDialog
+from app.views.dialogs.run_options import RunOptionsDialog
 from app.views.dialogs.settings import SettingsDialog
 from app.views.dialogs.skeleton import SkeletonDialog
 from app.views.main_window import MainWindow
@@ -143,6 +145,7 @@ def test_the_dialogs_have_none_either(pretended: None, qtbot: QtBot, tmp_path: P
         PreflightDialog(Preflight(9, None, needs, chunk=3)),
         PreflightDialog(Preflight(9, 4.0, ())),
         AboutDialog("1.0", {}),
+        RunOptionsDialog({option.key: option.default for option in RUN_OPTIONS}),
         skeleton,
         relink,
     ]

@@ -377,3 +377,40 @@ def test_a_project_whose_folder_is_gone_can_be_closed(opened: OpenProject, tmp_p
     assert len(errors) == 1 and "swan.mer" in str(errors[0])
     opened.save_as(tmp_path / "again.mer")
     assert state(load(tmp_path / "again.mer").document.values()) == state(opened.document.values())
+
+
+def test_what_is_done_while_a_copy_is_written_is_in_its_journal(tmp_path: Path, home: Path) -> None:
+    doc = document(video(tmp_path))
+    doc.add_object()
+    project = OpenProject.begin(doc)
+    work, move = project.saving_as(tmp_path / "a.mer")
+    doc.set_labels(1, labels((1, 1)))
+    work()
+    doc.set_labels(2, labels((2, 1)))
+    move()
+    assert project.folder == tmp_path / "a.mer" and project.is_dirty
+    project.close(keep=True)
+    again = OpenProject.open(tmp_path / "a.mer")
+    assert state(again.document.values()) == state(doc.values()) and again.recovered == 2
+    again.close()
+
+
+def test_a_copy_that_fails_or_comes_too_late_changes_nothing(tmp_path: Path, home: Path, monkeypatch) -> None:
+    doc = document(video(tmp_path))
+    project = OpenProject.begin(doc)
+    before = project.folder
+    with monkeypatch.context() as patch:
+        patch.setattr("app.io.open_project.write", _no_room)
+        work, _ = project.saving_as(tmp_path / "a.mer")
+        with pytest.raises(OSError, match="No space"):
+            work()
+    assert project.folder == before
+    work, move = project.saving_as(tmp_path / "b.mer")
+    work()
+    project.close()
+    move()
+    OpenProject.open(tmp_path / "b.mer").close()  # nobody has it open
+
+
+def _no_room(*_: object) -> None:
+    raise OSError(28, "No space left on device", "a.mer")

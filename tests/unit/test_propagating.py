@@ -35,13 +35,14 @@ class FakeInference(QObject):
     stopped = Signal(int)
     failed = Signal(int, str)
     exhausted = Signal(int, str)
+    retreated = Signal(int, str)
 
     def __init__(self) -> None:
         super().__init__()
         self.submitted: list[tuple[int, tuple[PropagationRequest, ...]]] = []
         self.told_to_stop: list[int] = []
 
-    def submit(self, job: int, *requests: PropagationRequest) -> None:
+    def submit(self, job: int, *requests: PropagationRequest, features: int | None = None) -> None:
         self.submitted.append((job, requests))
 
     def stop(self, job: int) -> None:
@@ -50,7 +51,7 @@ class FakeInference(QObject):
     def give(self, job: int, *frames: int, value: int = 1, certainty: float = 0.95) -> None:
         for frame in frames:
             packed = PackedMap.pack(ids(value))
-            self.result.emit(job, frame, FrameLabels(Origin.PROPAGATED, packed, confidence={1: certainty}))
+            self.result.emit(job, frame, FrameLabels(Origin.PROPAGATED, packed, certainty={1: certainty}))
 
 
 class Desk:

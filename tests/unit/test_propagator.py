@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ import torch
 
 import model.propagator
 from model.features import load_extractor
-from model.propagator import Propagator, working_size
+from model.propagator import Propagator, frame_affinity, working_size
 from model.types import (
     Anchor,
     Direction,
@@ -23,7 +24,7 @@ from model.types import (
 from tests.videos import MemoryVideo, moving_squares
 
 GOOD = 0.7  # overlap that raw colours reach on squares six cells wide
-OPTIONS = PropagationOptions(short_side=None, radius=6, top_k=5)
+OPTIONS = PropagationOptions(short_side=None, radius=6, top_k=5, short_term=(1, 3, 5))
 IMAGES, TRUTH = moving_squares()
 
 
@@ -210,7 +211,7 @@ def test_the_sampler_sets_the_windows(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(model.propagator, "windowed_affinity", watched)
     for sampler in ("contract", "grow"):
-        options = PropagationOptions(short_side=None, radius=1, top_k=5, sampler=sampler)
+        options = PropagationOptions(short_side=None, radius=1, top_k=5, trust=0, sampler=sampler)
         results = list(propagator([IMAGES[0]] * 2).run(PropagationRequest((mask(0),), options=options)))
         assert all(overlap(r, n) > GOOD for r in results for n in (7, 200))
     contract, grow = seen
@@ -284,3 +285,14 @@ def test_features_are_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:
     list(engine.run(request))  # after a correction, say: nothing is encoded again
     assert len(seen) == 10
     assert set(engine.timings) == {"decode", "encode", "affinity", "labels"}
+
+
+def test_trust_gives_anchors_a_head_start() -> None:
+    """The picture before looks just like this one; the anchor's, a little darker, wins where it is trusted."""
+    pictures = [np.full((32, 32, 3), brightness, np.uint8) for brightness in (124, 128, 128)]
+    options = replace(OPTIONS, top_k=1, trust=2.0)
+    store = propagator(pictures).store(options)
+    query, keys = store.match(2, (0, 1))
+    for trust, trusted, chosen in ((2.0, None, 1), (2.0, [True, False], 0), (0.0, [True, False], 1)):
+        votes = frame_affinity(query, keys, replace(options, trust=trust), trusted).votes(3, 3)
+        assert [vote.reference for vote in votes] == [chosen]

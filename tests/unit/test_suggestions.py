@@ -40,7 +40,7 @@ def propagate(document: Document, start: int = 0, stop: int | None = None, certa
     request = document.request(FORWARD, start, stop)
     job = document.begin_job("Propagate", request, "w")
     for frame in range(request.start, request.stop or 0):
-        result = FrameLabels(Origin.PROPAGATED, PackedMap.pack(labels()), confidence={1: certainty})
+        result = FrameLabels(Origin.PROPAGATED, PackedMap.pack(labels()), certainty={1: certainty})
         document.apply_result(job, frame, result)
     document.end_job(job)
 

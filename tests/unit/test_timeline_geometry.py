@@ -157,7 +157,7 @@ def test_the_worst_of_a_column_is_shown(
     for i, (first, end) in enumerate(pairwise(bounds)):
         inside = range(first, max(end, first + 1))
         assert part.states[i] == min((lane.states[f] for f in inside), key=WORST_FIRST.index)
-        doubts = [1 - lane.confidence[f] for f in inside if not math.isnan(lane.confidence[f])]
+        doubts = [1 - lane.certainty[f] for f in inside if not math.isnan(lane.certainty[f])]
         assert part.doubt[i] == max(doubts, default=np.float32(0))
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from app.io.atomic import write_text
 from app.io.export.base import Exporter, Option, Options, expect
+from app.io.export.hdf5 import Points, deeplabcut_csv, write_apart
 from app.io.export.labelled import Labelled
 from app.io.keypoints_csv import read_keypoints, write_keypoints
 from model.types import FloatArray, KeypointSet, Origin
@@ -49,20 +51,10 @@ class DeepLabCut(Exporter):
         return f"pip install 'mer-studio[deeplabcut]' ({', '.join(lacking)} missing)" if lacking else None
 
     def write(self, labelled: Labelled, source: VideoSource, target: Path, options: Options) -> Iterator[None]:
-        import pandas as pd
-
         scorer = _file_word(options["scorer"])
-        rows, index = [], []
-        for frame, points in _placed(labelled):
-            rows.append(np.where(points.visible[:, None], points.xy, np.nan).ravel())
-            index.append(("labeled-data", labelled.name, f"img{frame:05d}.png"))
-            yield
-        columns = pd.MultiIndex.from_product(
-            [[scorer], list(labelled.skeleton.names), ["x", "y"]], names=["scorer", "bodyparts", "coords"]
-        )
-        table = pd.DataFrame(np.array(rows, np.float64), pd.MultiIndex.from_tuples(index), columns)
-        table.to_csv(target / f"CollectedData_{scorer}.csv")
-        table.to_hdf(target / f"CollectedData_{scorer}.h5", key="df_with_missing", mode="w")
+        points = yield from _gathered(labelled, scorer)
+        write_text(target / f"CollectedData_{scorer}.csv", deeplabcut_csv(points))
+        write_apart("deeplabcut", points, target / f"CollectedData_{scorer}.h5")
 
     def check(self, labelled: Labelled, target: Path, options: Options) -> None:
         import pandas as pd
@@ -88,24 +80,7 @@ class Sleap(Exporter):
         return None if find_spec("sleap_io") else "pip install 'mer-studio[sleap]' (sleap-io missing)"
 
     def write(self, labelled: Labelled, source: VideoSource, target: Path, options: Options) -> Iterator[None]:
-        import sleap_io as sio
-
-        skeleton = sio.Skeleton(nodes=[sio.Node(name) for name in labelled.skeleton.names], name=labelled.name)
-        for a, b in labelled.skeleton.bones:
-            skeleton.add_edge(skeleton.nodes[a], skeleton.nodes[b])
-        video = sio.Video(filename=str(labelled.media.path), open_backend=False)
-        frames = []
-        for frame, points in _placed(labelled):
-            shown = np.asarray(np.where(points.visible[:, None], points.xy, np.nan), np.float64)
-            if labelled.origin(frame) is Origin.PROPAGATED:
-                scores = points.confidence.astype(np.float64)
-                instance = sio.PredictedInstance.from_numpy(shown, skeleton, scores, float(scores.mean()))
-            else:
-                instance = sio.Instance.from_numpy(shown, skeleton)
-            frames.append(sio.LabeledFrame(video=video, frame_idx=frame, instances=[instance]))
-            yield
-        labels = sio.Labels(frames, videos=[video], skeletons=[skeleton])
-        sio.save_slp(labels, str(target), verbose=False)
+        write_apart("sleap", (yield from _gathered(labelled)), target)
 
     def check(self, labelled: Labelled, target: Path, options: Options) -> None:
         import sleap_io as sio
@@ -118,6 +93,28 @@ class Sleap(Exporter):
             wanted: FloatArray = np.where(points.visible[:, None], points.xy, np.nan)
             close = frame in written and np.allclose(written[frame], wanted, atol=1e-3, equal_nan=True)
             expect(close, f"frame {frame} has other points")
+
+
+def _gathered(labelled: Labelled, scorer: str = "") -> Generator[None, None, Points]:
+    """All points of all frames, frame by frame; hidden ones are not seen."""
+    frames, xy, scores, propagated = [], [], [], []
+    for frame, points in _placed(labelled):
+        frames.append(frame)
+        xy.append(np.where(points.visible[:, None], points.xy, np.nan))
+        scores.append(points.confidence)
+        propagated.append(labelled.origin(frame) is Origin.PROPAGATED)
+        yield
+    return Points(
+        np.array(xy, np.float64),
+        np.array(scores, np.float64),
+        np.array(propagated, np.bool_),
+        np.array(frames, np.int64),
+        labelled.skeleton.names,
+        labelled.skeleton.bones,
+        labelled.name,
+        str(labelled.media.path),
+        scorer,
+    )
 
 
 def _placed(labelled: Labelled) -> Iterator[tuple[int, KeypointSet]]:

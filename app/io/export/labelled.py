@@ -64,11 +64,12 @@ class Labelled:
             known = self._document.store.get(frame)
             assert known is not None
             entry: dict[str, Any] = {"origin": known.origin.value}
-            if known.weights:
-                entry["weights_sha256"] = known.weights
-            if known.confidence:
-                entry["certainty"] = {str(n): round(c, 4) for n, c in known.confidence.items()}
-            frames[str(frame)] = entry
+            for part, told in ((known, entry), (known.carried, entry.setdefault("carried", {}))):
+                if part is not None and part.weights:
+                    told["weights_sha256"] = part.weights
+                if part is not None and part.certainty:
+                    told["certainty"] = {str(n): round(c, 4) for n, c in part.certainty.items()}
+            frames[str(frame)] = {name: value for name, value in entry.items() if value}
         return {
             "video": {
                 "name": self.media.path.name,

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +24,7 @@ from app.io.export.yolo import Yolo
 from model.video import VideoSource
 
 PROVENANCE = "provenance.json"
+_LOG = logging.getLogger("mer.export")
 
 EXPORTERS: dict[str, Exporter] = {
     exporter.id: exporter
@@ -81,11 +85,13 @@ def export(
     _check(exporter, labelled, target, overwrite)
     target = target.absolute()
     target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as folder:
+    # The end of the name is left out: it may be as long as names can be.
+    with _naming(target), tempfile.TemporaryDirectory(prefix=f".{target.stem[:30]}.", dir=target.parent) as folder:
         staged = Path(folder) / target.name
         if not exporter.suffix:
             staged.mkdir()
         total = len(labelled.frames)
+        _LOG.info("export of %d frames as %s begins", total, exporter.id)
         for done, _ in enumerate(exporter.write(labelled, source, staged, chosen), start=1):
             yield Progress(done, max(done, total))
         yield Progress(total, total, checking=True)
@@ -97,7 +103,21 @@ def export(
         _put(staged, target)
         if beside.exists():
             _put(beside, target.parent / beside.name)
+    _LOG.info("exported %d files, checked", files)
     yield Done(target, files)
+
+
+@contextmanager
+def _naming(target: Path) -> Iterator[None]:
+    """Has every error of the disk name what the user knows, also one that a library tells in a way of its own."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(error.errno or errno.EIO, error.strerror or str(error), str(target)) from error
+    except RuntimeError as error:
+        if type(error).__module__.startswith(("tables", "h5py", "_tables")):
+            raise OSError(errno.EIO, "cannot be written, maybe for want of room", str(target)) from error
+        raise
 
 
 def find_exporter(exporter_id: str) -> Exporter:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from app.io.export.base import Exporter, Options, expect
 from app.io.export.labelled import Labelled
+from app.io.text import read_text
 from model.types import BoolArray
 from model.video import VideoSource
 
@@ -68,7 +69,7 @@ def read_polygons(path: Path, size: tuple[int, int]) -> dict[int, BoolArray]:
     """The masks of a file by class, at (height, width). ValueError, naming the line, for anything else."""
     height, width = size
     masks: dict[int, BoolArray] = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), start=1):
+    for number, line in enumerate(read_text(path).splitlines(), start=1):
         if not line.strip():
             continue
         try:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,11 @@ from app.core.document import Document
 from app.core.objects import ObjectInfo, Skeleton
 from app.io.export.json_formats import decode
 from app.io.export.yolo import read_polygons
-from app.io.imports.tables import is_deeplabcut, read_deeplabcut_csv, read_deeplabcut_h5, read_sleap
+from app.io.imports.apart import read_apart
+from app.io.imports.tables import is_deeplabcut, points_of, read_deeplabcut_csv
 from app.io.keypoints_csv import read_keypoints
 from app.io.masks import read_label_folder, read_labels
+from app.io.text import read_text, shortened
 from model.types import BACKGROUND, MAX_OBJECT_ID, BoolArray, KeypointSet, LabelMap, Origin
 
 MAX_JSON = 2 << 30  # bytes; a larger file is no table of labels
@@ -41,10 +44,17 @@ def import_labels(document: Document, path: Path, clean: bool = False) -> tuple[
 
     clean: see `app.io.masks.read_labels`. ValueError, naming the file and the remedy, for what cannot be used.
     """
-    found = read_foreign(path, document.media.size, clean)
-    frames = sorted(found.labels.keys() | found.keypoints.keys())
+    with _naming(path):
+        return _put(document, path, read_foreign(path, document.media.size, clean))
+
+
+def _put(document: Document, path: Path, found: Imported) -> tuple[Change, Imported]:
+    frames = list(found.labels.keys() | found.keypoints.keys())
     if not frames:
         raise ValueError(f"{path}: holds no labels")
+    if odd := [frame for frame in frames if type(frame) is not int or frame < 0]:
+        raise ValueError(f"{path}: {shortened(odd[0])} is no number of a frame: frames count from 0")
+    frames.sort()
     if frames[-1] >= document.media.frames:
         last = document.media.frames - 1
         raise ValueError(f"{path}: labels frame {frames[-1]}, but the video has frames 0..{last}; is it another video?")
@@ -62,6 +72,22 @@ def import_labels(document: Document, path: Path, clean: bool = False) -> tuple[
 
 def read_foreign(path: Path, size: tuple[int, int], clean: bool = False) -> Imported:
     """Whatever labels lie at `path`, for a video of (height, width). ValueError for what cannot be used."""
+    with _naming(path):
+        return _read(path, size, clean)
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Has every ValueError of the block name the file."""
+    try:
+        yield
+    except ValueError as error:
+        if str(path) in str(error):
+            raise
+        raise ValueError(f"{path}: {shortened(error, 400)}") from None
+
+
+def _read(path: Path, size: tuple[int, int], clean: bool) -> Imported:
     if not path.exists():
         raise ValueError(f"{path}: there is no such file or folder")
     if path.is_dir():
@@ -73,9 +99,9 @@ def read_foreign(path: Path, size: tuple[int, int], clean: bool = False) -> Impo
                 return Imported(keypoints=points, skeleton=Skeleton(next(iter(points.values())).names))
             return _points(*read_deeplabcut_csv(path))
         case ".h5" | ".hdf5":
-            return _points(*read_deeplabcut_h5(path))
+            return _points(*read_apart("deeplabcut", path))
         case ".slp":
-            return _points(*read_sleap(path))
+            return _points(*read_apart("sleap", path))
         case ".json":
             return _json(path, size)
         case _:
@@ -125,7 +151,7 @@ def _yolo(path: Path, texts: Iterable[Path], size: tuple[int, int]) -> Imported:
         masks[int(number.group())] = {kind + 1: mask for kind, mask in read_polygons(text, size).items()}
     names = {}
     if (path / "data.yaml").is_file():
-        for line in (path / "data.yaml").read_text(encoding="utf-8").splitlines():
+        for line in read_text(path / "data.yaml").splitlines():
             if entry := re.match(r'\s+(\d+):\s*"?(.*?)"?\s*$', line):
                 names[int(entry[1]) + 1] = entry[2]
     return Imported(_stack(masks, size, set(names)), names=names)
@@ -135,14 +161,13 @@ def _json(path: Path, size: tuple[int, int]) -> Imported:
     if path.stat().st_size > MAX_JSON:
         raise ValueError(f"{path}: is larger than {MAX_JSON >> 30} GB, no table of labels")
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(read_text(path))
         if "videos" in content:
             return _youtube_vis(content, size)
         return _coco(content, size)
-    except (KeyError, TypeError, IndexError, AttributeError, UnicodeDecodeError, RecursionError) as error:
-        raise ValueError(f"{path}: neither COCO nor YouTube-VIS ({type(error).__name__}: {error})") from None
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
+    except (KeyError, TypeError, IndexError, AttributeError, ArithmeticError, RecursionError) as error:
+        cause = shortened(f"{type(error).__name__}: {error}")
+        raise ValueError(f"{path}: neither COCO nor YouTube-VIS ({cause})") from None
 
 
 def _coco(content: dict[str, Any], size: tuple[int, int]) -> Imported:
@@ -157,10 +182,9 @@ def _coco(content: dict[str, Any], size: tuple[int, int]) -> Imported:
         if "keypoints" in entry:
             bones = tuple((a - 1, b - 1) for a, b in category.get("skeleton", ()))
             skeleton = Skeleton(tuple(category["keypoints"]), bones)
-            flat = np.array(entry["keypoints"], np.float32).reshape(len(skeleton.names), 3)
-            seen = flat[:, 2] > 0
-            xy = np.where(seen[:, None], flat[:, :2], np.float32(np.nan))
-            points[frame] = KeypointSet(skeleton.names, xy, flat[:, 2] == 2, seen.astype(np.float32))
+            flat = np.array(entry["keypoints"], np.float64).reshape(len(skeleton.names), 3)
+            placed = points_of(skeleton.names, np.where(flat[:, 2:] > 0, flat[:, :2], np.nan))
+            points[frame] = replace(placed, visible=placed.visible & (flat[:, 2] == 2))
         if isinstance(entry.get("segmentation"), dict):
             masks.setdefault(frame, {})[entry.get("track_id", category["id"])] = _decoded(entry["segmentation"], size)
     return Imported(_stack(masks, size, set(names)), points, names, skeleton)
@@ -185,7 +209,7 @@ def _youtube_vis(content: dict[str, Any], size: tuple[int, int]) -> Imported:
 def _decoded(code: dict[str, Any], size: tuple[int, int]) -> BoolArray:
     """The declared size is looked at before anything is allocated."""
     if tuple(code["size"]) != size:
-        raise ValueError(f"a mask is {code['size']}, the video {list(size)} (height, width)")
+        raise ValueError(f"a mask is {shortened(code['size'])}, the video {list(size)} (height, width)")
     if not isinstance(code["counts"], str):
         raise ValueError("a mask is not run-length coded as text")
     return decode(code)
@@ -195,8 +219,8 @@ def _stack(masks: Mapping[int, Mapping[int, BoolArray]], size: tuple[int, int], 
     """Masks per frame and object as label maps; where objects overlap the higher id wins."""
     maps = {}
     for frame, shown in masks.items():
-        if bad := [n for n in shown if not 1 <= n <= MAX_OBJECT_ID]:
-            raise ValueError(f"object {bad[0]}: ids are 1..{MAX_OBJECT_ID}")
+        if bad := [n for n in shown if type(n) is not int or not 1 <= n <= MAX_OBJECT_ID]:
+            raise ValueError(f"object {shortened(bad[0])}: ids are 1..{MAX_OBJECT_ID}")
         ids = np.full(size, BACKGROUND, np.uint8)
         for number in sorted(shown):
             ids[shown[number]] = number
@@ -207,7 +231,7 @@ def _stack(masks: Mapping[int, Mapping[int, BoolArray]], size: tuple[int, int], 
 def _number(name: str) -> int:
     numbers = re.findall(r"\d+", Path(name).stem)
     if not numbers:
-        raise ValueError(f"{name!r} names no frame; files are called 00005.jpg")
+        raise ValueError(f"{shortened(name)} names no frame; files are called 00005.jpg")
     return int(numbers[-1])
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
-from PySide6.QtCore import Qt
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtCore import Qt, QUrl, Signal
+from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QDialog, QGridLayout, QLabel, QVBoxLayout, QWidget
 
 from app.views.theme import UNIT
@@ -13,11 +14,19 @@ from app.views.widgets import push_button, row
 
 
 class AboutDialog(QDialog):
-    def __init__(self, version: str, facts: Mapping[str, str], parent: QWidget | None = None) -> None:
-        """facts: names and values such as the encoder, the device, and the libraries, in the user's language."""
+    """diagnostics_wanted(): they are to be put on the clipboard."""
+
+    diagnostics_wanted = Signal()
+
+    def __init__(
+        self, version: str, facts: Mapping[str, str], parent: QWidget | None = None, licences: Path | None = None
+    ) -> None:
+        """facts: names and values such as the encoder, the device, and the libraries, in the user's language.
+
+        licences: a page on the software of others that comes with the program, where it does.
+        """
         super().__init__(parent)
         self.setWindowTitle(self.tr("About MER Studio"))
-        self._text = "\n".join([f"MER Studio {version}", *(f"{name}: {value}" for name, value in facts.items())])
         title = QLabel(self.tr("MER Studio"))
         font = title.font()
         font.setPointSizeF(font.pointSizeF() * 1.6)
@@ -36,9 +45,9 @@ class AboutDialog(QDialog):
             grid.addWidget(label, line, 0, Qt.AlignmentFlag.AlignTop)
             grid.addWidget(words, line, 1)
         grid.setColumnStretch(1, 1)
-        copy, close = push_button(self.tr("Copy"), "ph.copy"), push_button(self.tr("Close"))
-        copy.setToolTip(self.tr("Copy this, for a report of something that went wrong"))
-        copy.clicked.connect(self.copy)
+        copy, close = push_button(self.tr("Copy diagnostics"), "ph.copy"), push_button(self.tr("Close"))
+        copy.setToolTip(self.tr("Copy this and the end of the log, for a report of something that went wrong"))
+        copy.clicked.connect(self.diagnostics_wanted)
         close.clicked.connect(self.close)
         close.setDefault(True)
         close.setFocus()
@@ -50,9 +59,14 @@ class AboutDialog(QDialog):
         layout.addSpacing(UNIT)
         layout.addLayout(grid)
         layout.addSpacing(UNIT)
-        layout.addLayout(row(copy, None, close))
+        layout.addLayout(row(copy, *self._others(licences), None, close))
         self.setFixedWidth(56 * UNIT)
 
-    def copy(self) -> None:
-        """Everything that it says, to the clipboard."""
-        QGuiApplication.clipboard().setText(self._text)
+    def _others(self, licences: Path | None) -> list[QWidget]:
+        """A button that shows the licences, if there are any to show."""
+        if licences is None:
+            return []
+        button = push_button(self.tr("Licences"), "ph.file-text")
+        button.setToolTip(self.tr("Show the licences of the software in it that others wrote"))
+        button.clicked.connect(lambda: QDesktopServices.openUrl(QUrl.fromLocalFile(str(licences))))
+        return [button]

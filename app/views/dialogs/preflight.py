@@ -36,7 +36,7 @@ class PreflightDialog(QDialog):
         for need in preflight.needs:
             text = self.tr("{0} of {1} free")
             amounts = text.format(wording.amount(need.needed), wording.amount(need.free))
-            self._add(grid, self._name(need.resource), amounts, need)
+            self._add(grid, wording.resource(need.resource), amounts, need)
         grid.setColumnStretch(1, 1)
         words = self.tr("Start") if preflight.fits else self.tr("Start all the same")
         self.start = push_button(words, primary=preflight.fits)
@@ -73,14 +73,6 @@ class PreflightDialog(QDialog):
             return "ph.warning-octagon", "error"
         return ("ph.warning", "warning") if self._preflight.tight else ("ph.check-circle", "accent_text")
 
-    def _name(self, resource: Resource) -> str:
-        names = {
-            Resource.MEMORY: self.tr("Memory"),
-            Resource.DEVICE: self.tr("Memory of the device"),
-            Resource.DISK: self.tr("Disk"),
-        }
-        return names[resource]
-
     def _verdict(self) -> str:
         if not self._preflight.fits:
             return self.tr("This run does not fit")
@@ -89,14 +81,18 @@ class PreflightDialog(QDialog):
     def _advice(self) -> str:
         """What makes it fit, and what happens if it does not."""
         remedies = {
-            Resource.MEMORY: self.tr("Close other programs, or lower the memory for features in the settings."),
-            Resource.DEVICE: self.tr("Close other programs that use the device, or choose another in the settings."),
+            Resource.MEMORY: self.tr("Close other programs, or choose a smaller working size (Propagate → Options…)."),
+            Resource.DEVICE: self.tr(
+                "Choose a smaller working size (Propagate → Options…), or another device in the settings."
+            ),
             Resource.DISK: self.tr("Make room on the disk, or save the project on another one."),
         }
         said = [remedies[need.resource] for need in self._preflight.tight]
         if self._preflight.tight:
             said.append(self.tr("A run that has to stop keeps its finished frames."))
         if self._preflight.chunk:
-            text = self.tr("It will be done %n frames at a time, so that memory suffices.", "", self._preflight.chunk)
+            text = self.tr(
+                "Features of %n frames at a time are kept, so that memory suffices.", "", self._preflight.chunk
+            )
             said.append(text)
         return " ".join(said)

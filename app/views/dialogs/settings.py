@@ -5,23 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from PySide6.QtCore import QCoreApplication, Qt, Signal
-from PySide6.QtWidgets import QDialog, QFrame, QLabel, QListWidget, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QDialog, QFrame, QListWidget, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
 
 from app.core.keymap import KeyMap
-from app.core.settings import BY_KEY, SETTINGS, Setting, Topic
+from app.core.settings import BY_KEY, SETTINGS, Topic
 from app.views.dialogs.key_bindings import KeyBindings
-from app.views.dialogs.setting_editor import SettingEditor, editor_for
+from app.views.dialogs.setting_editor import SettingEditor
+from app.views.dialogs.setting_line import SettingLine, words
 from app.views.theme import UNIT
-from app.views.widgets import icon_button, push_button, row
+from app.views.widgets import push_button, row
 
 TOPICS: tuple[Topic, ...] = tuple(topic for topic in Topic if topic is not Topic.HIDDEN)
 Choices = Mapping[str, tuple[tuple[str, str], ...]]
-
-
-def words(text: str) -> str:
-    """A text of the settings table in the user's language."""
-    return QCoreApplication.translate("Settings", text)
 
 
 class SettingsDialog(QDialog):
@@ -42,7 +38,7 @@ class SettingsDialog(QDialog):
         self._topics.setAccessibleName(self.tr("Topics"))
         self._topics.ensurePolished()  # before its first layout, which would not know how high a line is
         self._pages = QStackedWidget()
-        self._lines: dict[str, _Line] = {}
+        self._lines: dict[str, SettingLine] = {}
         for topic in TOPICS:
             self._add_page(words(topic.value), self._page(topic, values, choices or {}))
         self.keys = KeyBindings(keymap)
@@ -90,7 +86,7 @@ class SettingsDialog(QDialog):
         layout.setContentsMargins(3 * UNIT, 2 * UNIT, 3 * UNIT, 2 * UNIT)
         layout.setSpacing(2 * UNIT)
         for setting in (s for s in SETTINGS if s.topic is topic):
-            line = _Line(setting, values[setting.key], choices.get(setting.key, setting.choices))
+            line = SettingLine(setting, values[setting.key], choices.get(setting.key, setting.choices))
             line.changed.connect(lambda value, key=setting.key: self.changed.emit(key, value))
             self._lines[setting.key] = line
             layout.addWidget(line)
@@ -108,49 +104,3 @@ class SettingsDialog(QDialog):
         for key, line in self._lines.items():
             if page and page.isAncestorOf(line):
                 line.choose(BY_KEY[key].default)
-
-
-class _Line(QWidget):
-    """One setting: what it is on the left, its editor on the right, and a way back to the default."""
-
-    changed = Signal(object)
-
-    def __init__(self, setting: Setting, value: Any, choices: tuple[tuple[str, str], ...]) -> None:
-        super().__init__()
-        self._setting = setting
-        named = tuple((choice, words(text)) for choice, text in choices)
-        self.editor = editor_for(setting, named, words(setting.unit))
-        self.editor.changed.connect(self._changed)
-        self.editor.widget.setAccessibleName(words(setting.label))
-        self.editor.widget.setAccessibleDescription(words(setting.help))
-        label, help_text = QLabel(words(setting.label)), QLabel(words(setting.help), wordWrap=True)
-        help_text.setProperty("tone", "quiet")
-        told = QVBoxLayout()
-        told.setSpacing(UNIT // 4)
-        told.addWidget(label)
-        told.addWidget(help_text)
-        self._default = icon_button("ph.arrow-counter-clockwise", self.tr("Restore the default"))
-        self._default.clicked.connect(lambda: self.choose(setting.default))
-        policy = self._default.sizePolicy()
-        policy.setRetainSizeWhenHidden(True)
-        self._default.setSizePolicy(policy)
-        layout = row(self._default)
-        layout.insertLayout(0, told, 1)
-        layout.insertSpacing(1, 2 * UNIT)
-        layout.insertWidget(2, self.editor.widget)
-        self.setLayout(layout)
-        self.set(value)
-
-    def set(self, value: Any) -> None:
-        self.editor.set(value)
-        self._default.setVisible(value != self._setting.default)
-
-    def choose(self, value: Any) -> None:
-        """As if the user had entered it."""
-        if value != self.editor.value():
-            self.editor.set(value)
-            self._changed(value)
-
-    def _changed(self, value: Any) -> None:
-        self._default.setVisible(value != self._setting.default)
-        self.changed.emit(value)

@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
 
 from app.core.objects import Skeleton
 from app.core.skeletons import PRESETS, SkeletonDraft
-from app.views.dialogs.settings import words
+from app.views.dialogs.setting_line import words
 from app.views.dialogs.skeleton_sketch import SkeletonSketch
 from app.views.theme import UNIT, mark
 from app.views.widgets import push_button, row

@@ -2,7 +2,7 @@
 
 Where many frames share a column, the worst of them is shown, so that nothing that needs a look is lost however far one
 zooms out: stale before missing (there is something to update) before propagated before a person's frames, and the
-lowest confidence. A person's frames are drawn over the line as marks of their own and do not get lost either.
+lowest certainty. A person's frames are drawn over the line as marks of their own and do not get lost either.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from app.views.timeline.geometry import Axis
 from model.types import FloatArray, UInt8Array
 
 FULL_DOUBT = 0.5
-"""This much doubt fills a lane's height: from half a confidence down, all are equally bad."""
+"""This much doubt fills a lane's height: from half a certainty down, all are equally bad."""
 
 BELOW = 7  # pixels from the bottom of a lane to the middle of its line
 DASH, GAP = 5, 3  # of stale stretches, in pixels
@@ -40,11 +40,11 @@ def columns(lane: Lane, axis: Axis, starts: NDArray[np.int64], stop: int) -> Col
     if not len(starts):
         return Columns(np.zeros(0, np.uint8), np.zeros(0, np.float32))
     first = int(starts[0])
-    states, confidence, places = lane.states[first:stop], lane.confidence[first:stop], starts - first
+    states, certainty, places = lane.states[first:stop], lane.certainty[first:stop], starts - first
     worst: UInt8Array = np.maximum.reduceat(states, places)  # but for MISSING, the worse have the higher numbers
     gaps = np.minimum.reduceat(states, places) == LaneState.MISSING
     worst[gaps & (worst != LaneState.STALE)] = LaneState.MISSING
-    doubt = np.fmax(1 - np.fmin.reduceat(confidence, places), np.float32(0))  # fmax takes the 0 where the other is NaN
+    doubt = np.fmax(1 - np.fmin.reduceat(certainty, places), np.float32(0))  # fmax takes the 0 where the other is NaN
     return Columns(worst, doubt, round(axis.first * axis.scale))
 
 

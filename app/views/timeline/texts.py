@@ -59,5 +59,5 @@ def tooltip(at: Hit, lanes: tuple[Lane, ...], times: np.ndarray, dropped: bool) 
 
 def _lane_text(lane: Lane, frame: int) -> str:
     text = f"{lane_name(lane)}: {state_name(int(lane.states[frame]))}"
-    confidence = float(lane.confidence[frame])
-    return text if np.isnan(confidence) else text + tr(", confidence {0:.2f}").format(confidence)
+    certainty = float(lane.certainty[frame])
+    return text if np.isnan(certainty) else text + tr(", certainty {0:.2f}").format(certainty)
