@@ -32,7 +32,7 @@ _SHORT_SIDE = 240  # working size, pixels: certainty is compared, not used
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """How far it is: what is done ("measure", "learn" or "compare"), its share of 0..1, the cycle error if it is new."""
+    """What is done ("measure", "learn" or "compare"), the share of that, and the cycle error if it is new."""
 
     what: str
     share: float

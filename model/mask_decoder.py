@@ -35,7 +35,7 @@ class DecoderConfig:
     hidden: int = 32
     colour: float = 48.0
     strength: float = 0.5
-    feedback: float = 0.2
+    feedback: float = 0.3
 
 
 class MaskDecoder(nn.Module):

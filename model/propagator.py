@@ -101,10 +101,12 @@ def working_size(source_size: tuple[int, int], short_side: int | None) -> tuple[
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Step:
-    """One frame worked out: its labels on the grid, and the result to show for it (none for known frames)."""
+    """One frame worked out: what memory keeps of its labels, what is shown of them (the same without a decoder), and
+    the result (none for known frames)."""
 
     frame: int
     entry: Entry
+    shown: Entry
     confidence: Tensor
     result: PropagationResult | None
 
@@ -145,7 +147,7 @@ class _Walk:
         with Spool() as spool:
             for step in self._sweep(ways[0]):
                 if step.frame <= waiting:
-                    spool.put(step.frame, step.entry, step.confidence)
+                    spool.put(step.frame, step.shown, step.confidence)
                     yield None
                 else:
                     yield self._shown(step)
@@ -248,7 +250,7 @@ class _Walk:
         result = None
         if anchor is not None:
             result = self._result(frame, Origin.HUMAN, anchor.labels, anchor.keypoints, sure)
-        return _Step(frame, entry, sure, result)
+        return _Step(frame, entry, entry, sure, result)
 
     def _encode(self, labelled: Anchor) -> Entry:
         with self._stopwatch("labels"):
@@ -278,41 +280,50 @@ class _Walk:
 
     def _work_out(self, frame: int, image: UInt8Array, memory: Memory, spool: Spool | None) -> _Step:
         """Propagate to one frame, fuse it with the other side, let a person's labels on it win."""
-        entry, confidence, disagreement = self._propagate(frame, image, memory)
+        entry, shown, confidence, disagreement = self._propagate(frame, image, memory)
         with self._stopwatch("labels"):
             if spool is not None and frame in spool:
-                entry, confidence = self._fuse(frame, (entry, confidence), spool.get(frame, self._store.device))
+                shown, confidence = self._fuse(frame, (shown, confidence), spool.get(frame, self._store.device))
+                entry = shown
             anchor = self._anchors.get(frame)
-            if anchor is not None:
-                human = self._encode(anchor)
+            human = None if anchor is None else self._encode(anchor)
+            if human is not None:
                 self._see(human)
-                entry = _overrule(entry, human, len(self._channels.objects))
-            if self._options.labels == "hard":
-                entry = Entry(self._channels.harden(entry.values), entry.known)
+            same = entry is shown
+            shown = self._settled(shown, human)
+            entry = shown if same else self._settled(entry, human)
             labels, points = None, None
             if self._channels.objects:
                 guide = image if self._options.edges == "guided" else None
-                labels = self._channels.decode_labels(entry.values, entry.known, guide)
+                labels = self._channels.decode_labels(shown.values, shown.known, guide)
             if self._channels.keypoints:
-                points = self._channels.decode_keypoints(entry.values, entry.known)
+                points = self._channels.decode_keypoints(shown.values, shown.known)
             if anchor is not None:
                 labels, points = _merge_labels(labels, anchor.labels), _merge_keypoints(points, anchor.keypoints)
-            entry = Entry(self._channels.refocus(entry.values), entry.known)
+            shown = Entry(self._channels.refocus(shown.values), shown.known)
+            entry = shown if same else Entry(self._channels.refocus(entry.values), entry.known)
         origin = Origin.PROPAGATED if anchor is None else Origin.HUMAN
-        result = self._result(frame, origin, labels, points, confidence, disagreement, entry)
-        return _Step(frame, entry, confidence, result)
+        result = self._result(frame, origin, labels, points, confidence, disagreement, shown)
+        return _Step(frame, entry, shown, confidence, result)
 
-    def _propagate(self, frame: int, image: UInt8Array, memory: Memory) -> tuple[Entry, Tensor, Tensor | None]:
+    def _settled(self, entry: Entry, human: Entry | None) -> Entry:
+        """With what a person said of the frame, and hard if the options say so."""
+        if human is not None:
+            entry = _overrule(entry, human, len(self._channels.objects))
+        return Entry(self._channels.harden(entry.values), entry.known) if self._options.labels == "hard" else entry
+
+    def _propagate(self, frame: int, image: UInt8Array, memory: Memory) -> tuple[Entry, Entry, Tensor, Tensor | None]:
         """One affinity over all references, then every channel along it (eqs 1-3).
 
         Anchors ahead vote as well, but only on what the labels behind know of: in this direction nothing else is here.
+        Returns what memory keeps, what is shown, confidence and disagreement.
         """
         references = memory.references(frame)
         behind = torch.tensor([(frame - reference) * memory.step > 0 for reference in references])
         if not behind.any():  # the sweep starts on an incomplete anchor: what it lacks is unknown
             nothing = torch.zeros(self._channels.count, *self._channels.grid, device=self._store.device)
             entry = Entry(nothing, torch.zeros(self._channels.count, dtype=torch.bool))
-            return entry, torch.ones(self._channels.grid), None
+            return entry, entry, torch.ones(self._channels.grid), None
         query, keys = self._store.match(frame, references, image, self._options.value or "cached")
         values = torch.stack([entry.values for entry in references.values()])
         known = torch.stack([entry.known for entry in references.values()])
@@ -321,12 +332,14 @@ class _Walk:
             carried = _carry(affinity, values, known)
             confidence = (1 - affinity.entropy()).cpu()
             disagreement = self._disagreement(affinity, query, keys, values, carried) if self._options.cycle else None
+        told = known[behind].any(dim=0)
+        entry = shown = Entry(carried * told[:, None, None].to(carried.device), told)
         if self._refiner is not None and (objects := len(self._channels.objects)):
             with self._stopwatch("decoder"):
-                refined = self._refiner.refine(query, keys, references, self._anchors, affinity, carried[:objects])
-                carried = torch.cat([refined, carried[objects:]])
-        told = known[behind].any(dim=0)
-        return Entry(carried * told[:, None, None].to(carried.device), told), confidence, disagreement
+                seen = query, keys, references, self._anchors, affinity
+                kept, refined = self._refiner.refine(*seen, entry, objects)
+                entry, shown = (Entry(torch.cat([v, entry.values[objects:]]), told) for v in (kept, refined))
+        return entry, shown, confidence, disagreement
 
     def _disagreement(self, affinity: Affinity, query: Tensor, keys: Tensor, values: Tensor, carried: Tensor) -> Tensor:
         """Send the new labels back to every reference and see, along the votes, how much comes back changed."""

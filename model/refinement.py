@@ -85,14 +85,15 @@ class Refiner:
         references: Mapping[int, Entry],
         given: Collection[int],
         affinity: Affinity,
-        carried: Tensor,
-    ) -> Tensor:
-        """Ŷ_q from Ȳ_q, float32 [L, h, w] both, for L objects.
+        carried: Entry,
+        count: int,
+    ) -> tuple[Tensor, Tensor]:
+        """From Ȳ_q what later frames vote with, and Ŷ_q: float32 [L, h, w] for L = count objects.
 
         query [C + 4, h, w], keys [R, C + 4, h, w]: matching vectors; references: by frame, in the order of the keys,
-        with the L objects as the first of their channels; given: the frames among them that a person labelled.
+        with the L objects as the first of their channels; given: the frames among them that a person labelled;
+        carried: labels along the votes. An object that no reference behind knows of stays unknown.
         """
-        count = len(carried)
         by_person = [frame in given for frame in references]
         vectors = self._vectors(keys)
         target = self._vectors(query)
@@ -100,10 +101,12 @@ class Refiner:
         told = frame.votes.apply(torch.stack([entry.values[:count] for entry in references.values()]))
         seen = [(e, v) for e, v, yes in zip(references.values(), vectors, by_person, strict=True) if yes]
         like = torch.stack([likeness(target, looks) for looks in self._looks_of(seen, count)])
-        values = carried
+        before = carried.values[:count]
+        values = before
         for _ in range(self.rounds):
             values = self.decoder.correct(values, views(values, others_of(values), told, like, frame))
-        return values
+        values = values * carried.known[:count, None, None].to(values.device)
+        return self.decoder.remembered(before, values), values
 
     def _vectors(self, keys: Tensor) -> Tensor:
         return joint_vectors(without_colour(keys).float(), colours_of(keys).float(), self.decoder.config.colour)

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Builds the bundle (bundle.py) in an environment of its own, .venv-bundle, which is kept.
 #
-#   BUNDLE_CUDA=0    PyTorch for the CPU alone (the default: about a gigabyte instead of six). 1: with its GPU libraries.
-#                    On macOS there is one PyTorch, and it uses the GPU.
+#   BUNDLE_CUDA=0    PyTorch for the CPU alone (the default: 1.4 GB). 1: with its GPU libraries (some 5 GB more). On
+#                    macOS there is one PyTorch, and it uses the GPU.
 #   BUNDLE_TORCH     a requirement such as torch==2.13.0+cpu, to be found where pip looks anyway; without it the newest
 #                    one is taken, for the CPU from PyTorch's own index
 set -euo pipefail

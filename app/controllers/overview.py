@@ -87,13 +87,19 @@ class Overview(QObject):
         window.transport.set_video(session.count)
         if isinstance(frames, FrameServer):
             frames.thumbnail_ready.connect(window.timeline.set_thumbnail)
-            frames.cache_changed.connect(lambda: window.timeline.set_cached(frames.cached_ranges()))
+            frames.cache_changed.connect(self._show_cached)
         self._book = LaneBook(session.document, whole=session.count < _LONG)
         self._rest = None if session.count < _LONG else self._book.fill()
         window.show_page("editor")
         self._follow(Change(frozenset(), objects=True, references=True, span=True, settings=True))
         self._filling.start()
         window.set_status("" if self._engine else self.tr(_LOADING))
+
+    def _show_cached(self) -> None:
+        """Not as a lambda that knows the frames: it would keep them for ever."""
+        frames = self._session.frames
+        if isinstance(frames, FrameServer):
+            self._window.timeline.set_cached(frames.cached_ranges())
 
     def _fill(self) -> None:
         """Read the labels of a long video, a moment at a time."""

@@ -136,8 +136,10 @@ class Viewing(QObject):
 
     def _show_doubt(self) -> None:
         known = self._session.document.store.get(self._session.shown) if self._mode == "doubt" else None
-        grid = known.grid.unpack() if known is not None and known.grid is not None else None
-        self._window.canvas.set_doubt(grid)
+        if known is None or known.grid is None:
+            self._window.canvas.set_doubt(None)
+        else:  # a share of one half says nothing: an object and the background are equally likely then
+            self._window.canvas.set_doubt((2 * known.grid.unpack() - 1).clip(0, 1))
 
     def _answered(self, query: Query, picture: Picture) -> None:
         if not self._session.is_open:

@@ -17,40 +17,55 @@ from model.types import PropagationOptions
 _WHOLE = "whole"
 _SIDES = (1080, 720, 480, 360, 240)
 _LISTS = ("long_term", "short_term")
+_DEFAULT = PropagationOptions()
+
+
+def _side(side: int | None) -> str:
+    return _WHOLE if side is None else str(side)
+
+
+def _listed(frames: tuple[int, ...]) -> str:
+    return ", ".join(map(str, frames))
+
 
 RUN_OPTIONS: tuple[Setting, ...] = (
     Setting(
-        "short_side", "480", "Working size",
+        "short_side", _side(_DEFAULT.short_side), "Working size",
         "The short side of the pictures that the encoder sees; smaller is quicker and needs less memory",
         choices=((_WHOLE, "As the video"), *((str(side), f"{side} pixels") for side in _SIDES)),
     ),
     Setting(
-        "radius", 12, "Reach",
+        "radius", _DEFAULT.radius, "Reach",
         "How far a label may move between two frames, in cells of 4 working pixels; quick motion needs more",
         low=1, high=64, unit="cells",
     ),
     Setting(
-        "top_k", 8, "Votes", "So many of the best places decide about each cell; fewer keep labels crisper",
+        "top_k", _DEFAULT.top_k, "Votes",
+        "So many of the best places decide about each cell; fewer keep labels crisper",
         low=1, high=100,
     ),
     Setting(
-        "labels", "soft", "Labels in memory",
+        "labels", _DEFAULT.labels, "Labels in memory",
         "Soft ones may be unsure on the way; hard ones belong to one object wholly, and cannot melt",
         choices=(("soft", "Soft"), ("hard", "Hard")),
     ),
     Setting(
-        "edges", "guided", "Outlines", "Bend them to the edges in the picture, or leave them smooth",
+        "edges", _DEFAULT.edges, "Outlines",
+        "Bend them to the edges in the picture, or leave them smooth",
         choices=(("guided", "Along the picture"), ("bilinear", "Smooth")),
     ),
     Setting(
-        "anchors", 4, "References", "So many labelled frames, the nearest in time, are looked at for each frame",
+        "anchors", _DEFAULT.anchors, "References",
+        "So many labelled frames, the nearest in time, are looked at for each frame",
         low=1, high=64,
     ),
     Setting(
-        "short_term", "1, 3, 7, 10", "Short memory", "Frames that are looked at, counted back from the present one",
+        "short_term", _listed(_DEFAULT.short_term), "Short memory",
+        "Frames that are looked at, counted back from the present one",
     ),
     Setting(
-        "long_term", "5", "Long memory", "Frames that are looked at for good, counted from the labelled one; or none",
+        "long_term", _listed(_DEFAULT.long_term), "Long memory",
+        "Frames that are looked at for good, counted from the labelled one; or none",
     ),
 )  # fmt: skip
 BY_NAME: Mapping[str, Setting] = {setting.key: setting for setting in RUN_OPTIONS}
@@ -59,8 +74,7 @@ BY_NAME: Mapping[str, Setting] = {setting.key: setting for setting in RUN_OPTION
 def shown(options: PropagationOptions) -> dict[str, Any]:
     """What the table's lines show of options, by key."""
     values: dict[str, Any] = {key: getattr(options, key) for key in BY_NAME}
-    values["short_side"] = _WHOLE if options.short_side is None else str(options.short_side)
-    return values | {key: ", ".join(map(str, values[key])) for key in _LISTS}
+    return values | {"short_side": _side(options.short_side)} | {key: _listed(values[key]) for key in _LISTS}
 
 
 def chosen(options: PropagationOptions, values: Mapping[str, Any]) -> PropagationOptions:

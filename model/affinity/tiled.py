@@ -146,7 +146,8 @@ def _search(
     common = keys[:, ::16].mean((0, 1))
     query_table = pad(queries.to(dtype), (0, 1), value=1.0)
     key_table = torch.zeros(count, cells + 1, channels + 1, dtype=dtype, device=keys.device)
-    key_table[:, :cells, :channels] = keys - common  # in two steps: subtracting into another dtype is slow
+    for table, key in zip(key_table, keys, strict=True):
+        table[:cells, :channels] = key - common  # in two steps: subtracting into another dtype is slow
     key_table[:, cells, channels] = hidden
     key_table, key_rows = key_table.flatten(0, 1), keys.flatten(0, 1)
     first = torch.arange(count, dtype=torch.int32, device=keys.device)[:, None] * (cells + 1)
@@ -198,5 +199,5 @@ def _bias(reach: Tensor, limits: Tensor, columns: int, hidden: float, dtype: tor
 
 def _tiles_at_once(columns: int, dtype: torch.dtype, device: torch.device) -> int:
     """As many tiles as keep the logits in a processor's cache, or a GPU busy."""
-    budget = 2**21 * torch.get_num_threads() if device.type == "cpu" else 2**28
+    budget = 2**22 * torch.get_num_threads() if device.type == "cpu" else 2**28
     return max(1, budget // (TILE**2 * columns * dtype.itemsize))

@@ -131,7 +131,8 @@ def adapt(
 
     Yields after every step; the generator's return value is what came of it. Closing it ends the work, and `target`
     then holds the best that was measured so far, if any was better. minutes, steps: the budget, whichever is used up
-    first; measuring does not count. ValueError for a video that is too short, or no weights; OSError if the target cannot be written.
+    first; measuring does not count. ValueError for a video that is too short, or no weights; OSError if the target
+    cannot be written.
     """
     if minutes is None and steps is None:
         raise ValueError("an adaptation needs a budget: minutes or steps")

@@ -45,11 +45,12 @@ def load_file(path: Path) -> dict[str, Any]:
     except Exception as error:  # damaged bytes can trip the reader anywhere
         first_line = (str(error).splitlines() or [type(error).__name__])[0]
         raise ValueError(f"{path}: not a readable weights file ({first_line[:120]}); train or copy it again") from None
-    if not isinstance(content, dict) or content.get("program") != PROGRAM:
+    if not isinstance(content, dict) or ascii(content.get("program")) != ascii(PROGRAM):
         raise ValueError(f"{path}: weights of another program; give a file that `mer train` wrote")
-    if content.get("format") != WEIGHTS_FORMAT:
+    kind = ascii(content.get("format"))  # it may be anything
+    if kind != ascii(WEIGHTS_FORMAT):
         raise ValueError(
-            f"{path}: weights format {content.get('format')}, this version reads {WEIGHTS_FORMAT}; "
+            f"{path}: weights format {' '.join(kind.split())[:40]}, this version reads {WEIGHTS_FORMAT}; "
             "update mer-studio or train again"
         )
     return content

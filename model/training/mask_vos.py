@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -88,7 +88,7 @@ class DecoderTraining:
     def __init__(self, recipe: MaskVosRecipe, seed: int = 0) -> None:
         torch.manual_seed(seed)
         self.recipe, self.seed, self.count, self.elapsed = recipe, seed, 0, 0.0
-        self.model = MaskDecoder(recipe.decoder)
+        self.model = MaskDecoder(replace(recipe.decoder, strength=1.0, feedback=1.0))  # so that it meets every mistake
         self._cells: list[Cells] = []
 
     def step(self, clips: Sequence[MaskClip]) -> dict[str, float]:
@@ -161,6 +161,9 @@ def train_decoder(
     SIGTERM and SIGINT end the run with a checkpoint. Errors as of `model.training.trainer.train`.
     """
     recipe = recipe or MaskVosRecipe()
+    for name in ("batch", "crop"):
+        if getattr(options, name) is not None:
+            raise ValueError(f"{name} {getattr(options, name)} means nothing to the recipe {recipe.name}; leave it out")
     run = RunDirectory(options.out, resume=options.resume, weights="decoder.pt")
     extractor = load_extractor(options.weights, options.device, options.precision)
     training = DecoderTraining(recipe, options.seed)

@@ -17,7 +17,10 @@ while [[ $# -gt 0 ]]; do
     esac
 done
 [[ -x $bundle/mer ]] || { echo "$bundle/mer is missing: run this from inside the bundle" >&2 && exit 2; }
-[[ $bundle != *[\"\`\$\\]* ]] || { echo "$bundle: menus cannot hold this path; use one without \" \` \$ \\" >&2 && exit 2; }
+if [[ $bundle == *[\"\`\$\\]* ]]; then
+    echo "$bundle: menus cannot hold this path; use one without \" \` \$ \\" >&2
+    exit 2
+fi
 
 share=$prefix/share
 declare -A files=(
@@ -62,7 +65,7 @@ ln -sfn "$bundle/mer" "$prefix/bin/mer"
 refresh
 
 for type in $types; do # to be offered is enough: folders and videos open with what they opened with before
-    if [[ ${before[$type]} && $(default_of "$type") == mer-studio.desktop && ${before[$type]} != mer-studio.desktop ]]; then
+    if [[ ${before[$type]} && ${before[$type]} != "$(default_of "$type")" ]]; then
         xdg-mime default "${before[$type]}" "$type"
     fi
 done

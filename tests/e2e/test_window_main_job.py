@@ -146,7 +146,8 @@ def test_a_project_is_saved_closed_and_opened_again(desk: Desk, tmp_path: Path, 
     folder = tmp_path / "swan.mer"
     monkeypatch.setattr(files, "save_project", lambda parent, suggested: folder)
     desk.does("file.save")
-    assert desk.window.windowTitle().startswith("swan") and not desk.window.isWindowModified()
+    desk.wait(lambda: desk.window.windowTitle().startswith("swan"))
+    assert not desk.window.isWindowModified()
     desk.does("file.close")
     assert desk.window.page == "welcome"
     desk.window.welcome.recent_opened.emit(folder)

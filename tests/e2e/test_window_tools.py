@@ -11,6 +11,7 @@ from PySide6.QtCore import Qt
 from app.core.objects import Skeleton
 from app.jobs.queries import ClickSegment, Clusters, FeaturePca, Flow, Votes
 from app.views.dialogs import files
+from app.views.drawing import SURE
 from model.types import Origin
 from tests.windows import FRAMES, HEIGHT, Desk, desk, home, overlap
 
@@ -98,8 +99,9 @@ def test_an_object_added_in_mid_video_leaves_the_others_as_they_are(desk: Desk) 
     desk.label(4, both)
     desk.propagate("propagate.both")
     assert desk.studio.objects.current == 2
-    assert np.array_equal(desk.stored[0] == 1, before[0]) and not (desk.stored[0] == 2).any()  # a person's frame
-    assert all(overlap(desk.stored[f], desk.truth[f], 2) > 0.8 for f in range(1, FRAMES))
+    known = desk.session.document.store.get(0)
+    assert np.array_equal(desk.stored[0] == 1, before[0]) and known.labels.objects == (1,)  # a person's frame
+    assert all(overlap(desk.stored[f], desk.truth[f], 2) > 0.8 for f in range(FRAMES)), "carried onto that as well"
     same = [np.count_nonzero(before[f] & (desk.stored[f] == 1)) / before[f].sum() for f in range(FRAMES)]
     assert min(same) > 0.8
 
@@ -204,7 +206,8 @@ def test_doubt_is_hatched_where_it_is_known(desk: Desk) -> None:
     desk.label(0)
     desk.propagate()
     desk.does("view.doubt")
-    assert desk.window.canvas.surface.confidence is not None
+    confidence = desk.window.canvas.surface.confidence
+    assert confidence is not None and 0 < (confidence < SURE).mean() < 0.3  # some of it is hatched, most is not
     desk.go_to(0)
     assert desk.window.canvas.surface.confidence is None  # a person's labels are not in doubt
 
@@ -307,4 +310,5 @@ def test_a_proposal_is_saved_with_the_rest(desk: Desk, tmp_path: Path, monkeypat
     clicked(desk, 18, 18)
     monkeypatch.setattr(files, "save_project", lambda parent, suggested: tmp_path / "a.mer")
     desk.does("file.save")
-    assert desk.stored[0][18, 18] == 1 and not desk.session.project.is_dirty
+    assert desk.stored[0][18, 18] == 1
+    desk.wait(lambda: not desk.session.project.is_dirty)

@@ -64,7 +64,7 @@ def frames(heard: Listener) -> list[object]:
 def test_a_card_that_is_full_for_a_moment_costs_no_frame(qtbot, thread: Given, wanted: PropagationRequest) -> None:
     inference = thread(lambda call: call == 5)
     heard = Listener(inference)
-    with qtbot.waitSignal(inference.finished):
+    with qtbot.waitSignal(inference.finished, timeout=60_000):
         inference.submit(1, wanted)
     order = list(range(1, 10)) if wanted.direction is Direction.FORWARD else list(range(8, -1, -1))
     assert frames(heard) == order, "each frame once, in order, as if nothing had been"
@@ -76,7 +76,7 @@ def test_a_card_that_is_full_for_a_moment_costs_no_frame(qtbot, thread: Given, w
 def test_a_card_that_stays_full_hands_over_to_the_processor(qtbot, thread: Given) -> None:
     inference = thread(lambda call: call > 4)
     heard = Listener(inference)
-    with qtbot.waitSignal(inference.finished):
+    with qtbot.waitSignal(inference.finished, timeout=60_000):
         inference.submit(1, request(0, 9, direction=Direction.BOTH))
     assert sorted(map(str, frames(heard))) == [str(n) for n in range(1, 9)]
     assert [engine.device for (engine,) in heard.of("ready")] == ["cpu:0", "cpu"]
@@ -86,7 +86,7 @@ def test_a_card_that_stays_full_hands_over_to_the_processor(qtbot, thread: Given
 def test_where_nothing_helps_the_finished_frames_are_kept(qtbot, thread: Given) -> None:
     inference = thread(lambda call: call > 4, lambda call: call > 3)
     heard = Listener(inference)
-    with qtbot.waitSignal(inference.exhausted):
+    with qtbot.waitSignal(inference.exhausted, timeout=60_000):
         inference.submit(1, request(0))
     made = frames(heard)
     assert made == list(range(1, len(made) + 1)) and len(made) >= 3
@@ -104,7 +104,7 @@ def test_a_full_card_in_the_affinity_is_no_other_case(qtbot, thread: Given, monk
         return real(*arguments, **more)
 
     monkeypatch.setattr(propagator, "windowed_affinity", affinity)
-    with qtbot.waitSignal(inference.finished):
+    with qtbot.waitSignal(inference.finished, timeout=60_000):
         inference.submit(1, request(0))
     assert frames(heard) == list(range(1, 10)) and len(heard.of("retreated")) == 1
 

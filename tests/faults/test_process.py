@@ -37,11 +37,11 @@ def test_the_inference_thread_outlives_a_video_that_cannot_be_closed(qtbot, monk
     inference = InferenceThread("lab", "cpu")
     inference.open(Stubborn(frames))
     inference.submit(1, request())
-    with qtbot.waitSignal(inference.finished):
+    with qtbot.waitSignal(inference.finished, timeout=60_000):
         pass
     heard = Listener(inference)
     inference.open(MemoryVideo(frames))
-    with qtbot.waitSignal(inference.finished):
+    with qtbot.waitSignal(inference.finished, timeout=60_000):
         inference.submit(2, request())
     assert reported and len(heard.of("result")) == 9
     inference.close()

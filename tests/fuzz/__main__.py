@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import math
 import secrets
-import signal
 import sys
 import time
 from contextlib import suppress
@@ -27,7 +26,6 @@ def main() -> int:
     given = parser.parse_args()
     begun, found = time.monotonic(), dict[str, Figures]()
     print(f"seed {given.seed}", flush=True)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with suppress(KeyboardInterrupt):
         fuzz([_job(name, given.inputs) for name in given.targets or TARGETS], given.seed, found, given.seconds)
     _print(found, time.monotonic() - begun)

@@ -186,6 +186,13 @@ def test_what_a_recipe_may_not_hold_is_said_on_one_line(tmp_path: Path) -> None:
     assert "has a field" in refusal(lambda: load_extractor(tmp_path / "a.pt", "cpu"))
 
 
+@pytest.mark.parametrize("kind", ["\0", torch.zeros(3), torch.rand(30, 30), None, True, "x" * 5000])
+def test_weights_of_an_impossible_format(tmp_path: Path, kind: Any) -> None:
+    for content in ({"program": "mer-studio", "format": kind}, {"program": kind, "format": 1}):
+        torch.save(content, tmp_path / "a.pt")
+        assert refusal(lambda: load_file(tmp_path / "a.pt")).isprintable()
+
+
 def test_a_checkpoint_with_another_optimiser_is_none(tmp_path: Path) -> None:
     state, path = TrainingState.fresh(TINY, torch.device("cpu")), tmp_path / "checkpoint.pt"
     state.save(path, TINY, 0)

@@ -27,8 +27,8 @@ def test_five_rounds_leave_nothing_open() -> None:
 
 
 def test_what_grows_is_noticed() -> None:
-    flat = Figures(300.0, 20, 9, 0, 400)
+    flat = Figures(300.0, 20, 9, 0, 400, 0)
     assert grown([flat] * 40) == []
-    for name, step in (("memory", 1.0), ("files", 1), ("threads", 1), ("temporary", 1), ("widgets", 3)):
+    for name, step in (("memory", 1.0), ("files", 1), ("threads", 1), ("temporary", 1), ("widgets", 3), ("videos", 1)):
         rising = [Figures(*(getattr(flat, n) + step * r * (n == name) for n in flat.__slots__)) for r in range(40)]
         assert [words.split()[0] for words in grown(rising)] == [name]

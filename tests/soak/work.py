@@ -8,7 +8,7 @@ import shutil
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
 from app.views.dialogs.export import ExportDialog
+from model.video import VideoSource
 from tests.windows import Desk
 
 FRAMES = 5
@@ -25,16 +26,20 @@ FRAMES = 5
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """After a round. memory: MB of the process; temporary: files below its folder for such; widgets: of Qt."""
+    """After a round. memory: MB of the process; temporary: files below its folder for such; widgets: of Qt.
+
+    videos: sources that are still in memory.
+    """
 
     memory: float
     files: int
     threads: int
     temporary: int
     widgets: int
+    videos: int
 
 
-ROOM = {"memory": 12.0, "files": 0.0, "threads": 0.0, "temporary": 0.0, "widgets": 0.0}
+ROOM = {"memory": 12.0, "files": 0.0, "threads": 0.0, "temporary": 0.0, "widgets": 0.0, "videos": 0.0}
 """What each may grow by from the second quarter of the rounds to the last. Memory never lies quite still."""
 
 
@@ -49,7 +54,7 @@ class _Clock:
             QTest.qWait(2)
 
 
-def soak(rounds: int, folder: Path) -> Iterator[Figures]:
+def soak(rounds: int, folder: Path) -> Generator[Figures]:
     """Figures after each round. folder: for the work; everything temporary goes below it as well."""
     temporary = folder / "temporary"
     temporary.mkdir()
@@ -118,6 +123,7 @@ def _measured(folder: Path) -> Figures:
         sum(1 for path in (folder / "temporary").rglob("*"))
         + sum(1 for path in (folder / "home" / "unsaved").glob("*")),
         len(QApplication.allWidgets()),
+        sum(issubclass(type(thing), VideoSource) for thing in gc.get_objects()),
     )
 
 

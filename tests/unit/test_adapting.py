@@ -128,8 +128,8 @@ def test_mer_adapt_writes_what_is_better_and_nothing_else(
     real = adaptation._certainty
 
     def certainty(*given):
-        value = yield from real(*given)
-        assert 0 < value <= 1
+        value = yield from real(*given) if helps else iter([0.5])
+        assert not helps or 0 < value <= 1
         return next(values)
 
     desk = Desk(desk.qtbot, tmp_path / "long", frames=24)

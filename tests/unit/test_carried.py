@@ -14,6 +14,7 @@ from app.core.lanes import LaneBook, LaneState
 from app.core.spans import Span, stale_spans
 from app.io.journal import MAGIC, replay
 from app.io.open_project import OpenProject
+from app.io.project_migration import migrated
 from model.types import Anchor, Direction, LabelMap, Origin, PropagationResult
 from tests.projects import begin, document, ids, labels, propagated, state, video
 from tests.windows import Desk, desk, home, overlap
@@ -126,12 +127,18 @@ def test_a_journal_of_schema_1_is_read(tmp_path: Path) -> None:
     assert replay(tmp_path, doc.media, 1).records[0][3].certainty == {1: 0.5}
 
 
+def test_a_project_of_schema_1_is_read() -> None:
+    old = {"schema": 1, "values": {"frames": [{"frame": 1, "confidence": {"1": 0.5}}, {"frame": 2}]}}
+    new = {"schema": 2, "values": {"frames": [{"frame": 1, "certainty": {"1": 0.5}}, {"frame": 2}]}}
+    assert migrated(old) == new and migrated({"schema": 1, "values": {}}) == {"schema": 2, "values": {}}
+
+
 def test_a_new_object_reaches_earlier_frames_of_a_person(desk: Desk) -> None:
     """Frame 2 knows of one square; the other is painted on frame 6 first, and carried back over frame 2 to frame 0."""
     desk.open()
     first = np.where(desk.truth[2] == 1, 1, 0).astype(np.uint8)
     desk.label(2, first)
-    desk.propagate("propagate.both")
+    desk.propagate("propagate.forward")
     desk.label(6)
     assert desk.session.document.labels(2).objects == (1,)  # type: ignore[union-attr]
     desk.does("propagate.update")

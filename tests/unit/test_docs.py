@@ -177,7 +177,7 @@ def test_every_picture_is_shown_and_can_be_made_anew() -> None:
     shown = {Path(t).stem for p in PAGES for t in re.findall(r"\]\(([^)\s]+\.png)\)", p.read_text(encoding="utf-8"))}
     made = set(re.findall(r'shot\("([\w-]+)"', (ROOT / "docs" / "pictures.py").read_text(encoding="utf-8")))
     there = {path.stem for path in (ROOT / "docs" / "images").iterdir()}
-    assert there == shown == made | {"demo"}  # that one comes from `mer demo`
+    assert there == shown == made | {"demo", "bench"}  # these come from `mer demo` and `mer bench`
 
 
 def test_every_page_can_be_found() -> None:

@@ -51,14 +51,12 @@ CASES = {
     "windows wider than the grid": case(features(1, 8, 5, 4), radius=24, top_k=32),
     "fewer cells than votes": case(features(2, 16, 2, 3), radius=1, top_k=20),
     "a single cell": case(features(1, 8, 1, 1), radius=2),
-    "a radius for each cell": case(features(2, 12, 9, 10), radius=pair(9, 10).plus),
+    "a radius for each cell": case(features(2, 12, 5, 9), radius=pair(5, 9).plus),
     "two windows": case(features(2, 12, 9, 10), radius=pair(9, 10)),
-    "two windows and a zero": case(
-        features(2, 12, 9, 10), radius=pair(9, 10), zero=torch.linspace(-1, 1, 90).view(9, 10)
-    ),
-    "stored in bfloat16": case(features(2, 36, 9, 9, torch.bfloat16), radius=4),
-    "searched in half precision": case(features(2, 68, 9, 9), radius=4, dtype=torch.float16),
-    "very large logits": case([1e4 * f for f in features(2, 16, 9, 9)], radius=4, temperature=1e-3),
+    "two windows and a zero": case(features(2, 12, 5, 9), radius=pair(5, 9), zero=torch.linspace(-1, 1, 45).view(5, 9)),
+    "stored in bfloat16": case(features(2, 36, 5, 9, torch.bfloat16), radius=4),
+    "searched in half precision": case(features(2, 68, 5, 9), radius=4, dtype=torch.float16),
+    "very large logits": case([1e4 * f for f in features(2, 16, 5, 9)], radius=4, temperature=1e-3),
 }
 
 

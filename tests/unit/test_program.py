@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QCoreApplication
-from PySide6.QtGui import QFileOpenEvent
+from PySide6.QtGui import QDesktopServices, QFileOpenEvent
+from PySide6.QtWidgets import QPushButton
 from pytestqt.qtbot import QtBot
 
 from app import __version__, program
 from app.controllers.file_events import FileEvents
+from app.views.dialogs.about import AboutDialog
 
 
 @pytest.fixture
@@ -68,3 +70,16 @@ def test_what_finder_opens_is_opened(qtbot: QtBot) -> None:
         app.removeEventFilter(events)
         events.deleteLater()
     assert opened == [Path("/films/swan.mer")]
+
+
+def test_a_bundle_shows_the_licences_of_others(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    shown: list[str] = []
+    monkeypatch.setattr(QDesktopServices, "openUrl", lambda url: shown.append(url.toLocalFile()))
+    for licences, count in ((tmp_path / "THIRD_PARTY.md", 1), (None, 0)):
+        dialog = AboutDialog("1.0", {}, licences=licences)
+        qtbot.addWidget(dialog)
+        buttons = [button for button in dialog.findChildren(QPushButton) if "Licences" in button.text()]
+        assert len(buttons) == count
+        for button in buttons:
+            button.click()
+    assert shown == [str(tmp_path / "THIRD_PARTY.md")]

@@ -359,10 +359,10 @@ def tooltip_at(timeline: Timeline, place: QPoint) -> str:
     return QToolTip.text()
 
 
-def test_the_tooltip_tells_frame_time_state_and_confidence(timeline: Timeline) -> None:
+def test_the_tooltip_tells_frame_time_state_and_certainty(timeline: Timeline) -> None:
     timeline.set_lanes(lanes_of(100, 3))
     timeline.set_references([50, 60], dropped=[60])
-    assert tooltip_at(timeline, at(32, LANES_Y)) == "Frame 32 · 0:01.28\nobject 3: propagated, confidence 0.83"
+    assert tooltip_at(timeline, at(32, LANES_Y)) == "Frame 32 · 0:01.28\nobject 3: propagated, certainty 0.83"
     assert tooltip_at(timeline, at(32, PICTURES_Y)) == "Frame 32 · 0:01.28"
     assert "right-click to drop" in tooltip_at(timeline, at(50, REFERENCES_Y))
     assert "right-click to restore" in tooltip_at(timeline, at(60, REFERENCES_Y))

@@ -116,6 +116,7 @@ class AdaptDialog(QDialog):
     def _show(self, page: int, words: str) -> None:
         self._pages.setCurrentIndex(page)
         self.button.setText(words)
+        self._close.setHidden(self._busy)
 
     def _press(self) -> None:
         if self._busy:
