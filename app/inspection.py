@@ -97,7 +97,7 @@ class Inspection:
         self._channels = Channels((), (), source.size, self._size)
         store = FeatureStore(source, extractor, self._size, Stopwatch())
         self._query, self._keys = store.match(frame, self.references, value=options.value or "off")
-        self.affinity = frame_affinity(self._query, self._keys, options)
+        self.affinity = frame_affinity(self._query, self._keys, options, [r in self._labels for r in self.references])
         value = store.value_map(frame)
         self._value = None if value is None else value.cpu().numpy()
         motion = store.motion(frame)
@@ -197,9 +197,10 @@ class Inspection:
         return small
 
     def _radius(self, x: int, y: int) -> int:
-        """How far the cell (x, y) looks, in cells."""
+        """How far the cell (x, y) looks, in cells; in some reference or other."""
         if self._options.sampler == "fixed":
-            return self._options.radius
+            wide = self._options.anchor_radius if set(self.references) & self._labels.keys() else 0
+            return max(self._options.radius, wide)
         return int(self._sampling.radius[y, x])
 
     def _seen(self, window: _Window) -> BoolArray:

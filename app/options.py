@@ -54,6 +54,7 @@ RARE: dict[str, Callable[[str], object]] = {
     "value": str,
     "rounds": int,
     "trust": float,
+    "anchor_radius": int,
 }
 Rare = Annotated[
     list[str] | None,

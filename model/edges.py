@@ -16,7 +16,7 @@ from model.types import FloatArray, UInt8Array
 class EdgeGuide:
     """The picture that edges are taken from.
 
-    image: uint8 [H, W, 3]; radius: of the boxes in pixels, best the size of one cell.
+    image: uint8 [H, W, 3]; radius: of the boxes in pixels, best half a cell: thin things survive it.
     """
 
     _EPSILON = 1e-3  # squared contrast (brightness 0..1) below which nothing counts as an edge

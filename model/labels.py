@@ -78,7 +78,7 @@ class Channels:
         ids = np.zeros(self.source_size, np.uint8)
         if boxes:  # whatever lies outside all of them is background: in a 4K frame that is most of it
             rows, columns = (_hull([box[axis] for *_, box in boxes]) for axis in (0, 1))
-            guide = None if image is None else EdgeGuide(image[rows, columns], cell)
+            guide = None if image is None else EdgeGuide(image[rows, columns], max(1, round(cell / 2)))
             inner = ids[rows, columns]
             best, total = np.zeros((2, *inner.shape), np.float32)
             for number, cover, box in boxes:

@@ -75,10 +75,6 @@ class Memory:
         found = {f: self._passing[f] for f in wanted if f in self._passing and f not in self.excluded}
         return dict(sorted({**found, **{f: self._permanent[f] for f in nearest}}.items()))
 
-    def is_trusted(self, frame: int) -> bool:
-        """Is this reference an anchor, or a frame so near to one that its labels are hardly worse?"""
-        return frame in self._permanent or self._is_long_term(frame)
-
     def _is_long_term(self, frame: int) -> bool:
         return self._latest_anchor is not None and (frame - self._latest_anchor) * self.step in self.options.long_term
 

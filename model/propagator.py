@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from model.affinity import Affinity, WindowPair, windowed_affinity
+from model.affinity import Affinity, Radius, WindowPair, windowed_affinity
 from model.compactness import compact_votes
 from model.features import FeatureExtractor, as_query, common_product, fill_in, without_colour
 from model.labels import Channels
@@ -328,7 +328,7 @@ class _Walk:
         values = torch.stack([entry.values for entry in references.values()])
         known = torch.stack([entry.known for entry in references.values()])
         with self._stopwatch("affinity"):
-            affinity = frame_affinity(query, keys, self._options, [memory.is_trusted(r) for r in references])
+            affinity = frame_affinity(query, keys, self._options, [r in self._anchors for r in references])
             carried = _carry(affinity, values, known)
             confidence = (1 - affinity.entropy()).cpu()
             disagreement = self._disagreement(affinity, query, keys, values, carried) if self._options.cycle else None
@@ -390,20 +390,23 @@ class _Walk:
 
 
 def frame_affinity(
-    query: Tensor, keys: Tensor, options: PropagationOptions, trusted: Sequence[bool] | None = None
+    query: Tensor, keys: Tensor, options: PropagationOptions, anchored: Sequence[bool] | None = None
 ) -> Affinity:
     """The affinity of a frame [C, h, w] to its references [R, C, h, w], all as `FeatureStore.get` gives them.
 
-    trusted: [R] which of them have the head start `options.trust`; none when left out.
+    anchored: [R] which of them are anchors: seen through `options.anchor_radius`, with the head start `options.trust`.
+        None when left out.
     """
-    radius: int | WindowPair = options.radius
+    anchored = anchored or [False] * len(keys)
+    wide = max(options.radius, options.anchor_radius)
+    radius: Radius | WindowPair = [wide if anchor else options.radius for anchor in anchored]
     if options.sampler != "fixed":
         looks = without_colour(query), without_colour(keys)
         sampler = SamplerOptions(size=options.sampler, clusters=options.clusters, threshold=options.grow_above)
         radius = sample_windows(*looks, sampler).windows
     looking, looked_at = as_query(query, options.colour), keys
-    if trusted is not None and any(trusted) and options.trust:
-        ahead = torch.tensor(trusted, device=keys.device)[:, None, None, None] * options.trust
+    if any(anchored) and options.trust:
+        ahead = torch.tensor(anchored, device=keys.device)[:, None, None, None] * options.trust
         looked_at = torch.cat([keys, ahead.to(keys.dtype).expand(-1, 1, *keys.shape[2:])], dim=1)
         looking = torch.cat([looking, torch.ones_like(looking[:1])])  # so the product grows by just that
     affinity = windowed_affinity(

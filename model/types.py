@@ -149,8 +149,9 @@ class PropagationOptions:
     top_k:       votes per query cell, over all references together.
     temperature: softmax temperature on cosine similarities.
     colour:      weight of the colour distance of two cells beside their features; 0 = features alone.
-    trust:       head start of the votes of anchors and long-term frames over those of short-term memory, in units of
-                 similarity: labels that a person gave are worth more than labels that were carried.
+    trust:       head start of an anchor's votes over others, in units of similarity: labels that a person gave are
+                 worth more than labels that were carried.
+    anchor_radius: the radius in anchors, which may lie further back in time; never less than `radius`.
     anchors:     at most so many anchors, the nearest in time, serve as permanent references of one frame.
     long_term:   distances from the anchor behind the current frame that stay in memory beside it.
     short_term:  offsets behind the current frame.
@@ -172,13 +173,14 @@ class PropagationOptions:
     clusters: int = 5
     grow_above: float = 0.45
     window: str = "circle"
-    top_k: int = 8
-    temperature: float = 0.1
-    colour: float = 48.0
-    trust: float = 0.08
+    top_k: int = 6
+    temperature: float = 0.2
+    colour: float = 36.0
+    trust: float = 0.04
+    anchor_radius: int = 18
     anchors: int = 4
-    long_term: tuple[int, ...] = (5,)
-    short_term: tuple[int, ...] = (1, 3, 7, 10)
+    long_term: tuple[int, ...] = ()
+    short_term: tuple[int, ...] = (1, 3, 5, 7, 10)
     labels: str = "soft"
     edges: str = "guided"
     cycle: bool = False
@@ -199,6 +201,7 @@ class PropagationOptions:
             "temperature": self.temperature > 0,
             "colour": self.colour >= 0,
             "trust": self.trust >= 0,
+            "anchor_radius": self.anchor_radius >= 1,
             "anchors": self.anchors >= 1,
             "long_term": all(o >= 1 for o in self.long_term),
             "short_term": len(self.short_term) > 0 and all(o >= 1 for o in self.short_term),

@@ -30,7 +30,7 @@ class Inspecting(QObject):
             self._window.canvas.set_votes(())
             self._window.canvas.say(self.tr("No other frame votes here: label one, and propagate"))
             return
-        query = Votes(frame, x, y, references, document.options)
+        query = Votes(frame, x, y, references, document.options, frozenset(document.references) & set(references))
         self._questions.ask(query, lambda votes: self._show(frame, votes), self._failed)
 
     def _show(self, frame: int, votes: tuple[Vote, ...]) -> None:

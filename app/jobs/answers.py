@@ -47,7 +47,7 @@ class Answers:
     def __init__(self, source: VideoSource, extractor: FeatureExtractor, propagator: Propagator) -> None:
         self._source, self._extractor, self._propagator = source, extractor, propagator
         self._motion = Motion(FlowOptions())  # where the encoder does not ask for it, it may be seen all the same
-        self._matched: tuple[tuple[int, tuple[int, ...], PropagationOptions], Affinity] | None = None
+        self._matched: tuple[tuple[object, ...], Affinity] | None = None
         self._segmenter: tuple[tuple[int, PropagationOptions], Segmenter] | None = None
 
     def __call__(self, query: Query) -> object:
@@ -102,12 +102,12 @@ class Answers:
         return tuple(Vote(query.references[v.reference], x, y, v.weight) for v, x, y in places)
 
     def _affinity(self, query: Votes) -> Affinity:
-        wanted = query.frame, query.references, query.options
+        wanted = (query.frame, query.references, query.anchored, query.options)
         if self._matched is None or self._matched[0] != wanted:
             options = fill_in(query.options, self._extractor)
             store = self._propagator.store(options)
             keys = store.match(query.frame, query.references, value=options.value or "off")
-            self._matched = wanted, frame_affinity(*keys, options)
+            self._matched = wanted, frame_affinity(*keys, options, [r in query.anchored for r in query.references])
         return self._matched[1]
 
     def _segment(self, query: ClickSegment) -> Segment:

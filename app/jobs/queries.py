@@ -46,7 +46,7 @@ class ValueMap:
 class Votes:
     """Who votes for the label of a pixel. Answer: tuple of `Vote`, heaviest first.
 
-    x, y: source pixels. references: the frames that are looked at.
+    x, y: source pixels. references: the frames that are looked at. anchored: those of them that a person labelled.
     """
 
     frame: int
@@ -54,6 +54,7 @@ class Votes:
     y: float
     references: tuple[int, ...]
     options: PropagationOptions
+    anchored: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

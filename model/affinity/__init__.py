@@ -6,10 +6,11 @@ from model.affinity.dense import dense_affinity, sampled_logits
 from model.affinity.reference import reference_affinity
 from model.affinity.tiled import windowed_affinity
 from model.affinity.votes import Affinity, Vote
-from model.affinity.window import WindowPair
+from model.affinity.window import Radius, WindowPair
 
 __all__ = [
     "Affinity",
+    "Radius",
     "Vote",
     "WindowPair",
     "dense_affinity",

@@ -80,13 +80,6 @@ def test_anchors_ahead_are_looked_at_when_they_are_near() -> None:
     assert made == [40], "each is made once, and only when it is wanted"
 
 
-def test_what_people_gave_and_what_lies_next_to_it_is_trusted() -> None:
-    memory = Memory(replace(PAPER, anchors=2), 1, anchors=[40], encode=entry)
-    walk(memory, range(9), {0})
-    looked_at = memory.references(9)
-    assert [f for f in looked_at if memory.is_trusted(f)] == [0, 5, 40]
-
-
 def test_memory_does_not_grow_with_the_video() -> None:
     memory = Memory(PAPER, 1)
     walk(memory, range(5000), {0})
