@@ -199,7 +199,7 @@ class Inspection:
     def _radius(self, x: int, y: int) -> int:
         """How far the cell (x, y) looks, in cells; in some reference or other."""
         if self._options.sampler == "fixed":
-            wide = self._options.anchor_radius if set(self.references) & self._labels.keys() else 0
+            wide = self._options.anchor_radius if len(set(self.references) & self._labels.keys()) == 1 else 0
             return max(self._options.radius, wide)
         return int(self._sampling.radius[y, x])
 

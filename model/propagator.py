@@ -394,11 +394,11 @@ def frame_affinity(
 ) -> Affinity:
     """The affinity of a frame [C, h, w] to its references [R, C, h, w], all as `FeatureStore.get` gives them.
 
-    anchored: [R] which of them are anchors: seen through `options.anchor_radius`, with the head start `options.trust`.
-        None when left out.
+    anchored: [R] which of them are anchors, with the head start `options.trust`, and a single one with the window
+        `options.anchor_radius`. None when left out.
     """
     anchored = anchored or [False] * len(keys)
-    wide = max(options.radius, options.anchor_radius)
+    wide = max(options.radius, options.anchor_radius) if sum(anchored) == 1 else options.radius
     radius: Radius | WindowPair = [wide if anchor else options.radius for anchor in anchored]
     if options.sampler != "fixed":
         looks = without_colour(query), without_colour(keys)

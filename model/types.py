@@ -151,7 +151,8 @@ class PropagationOptions:
     colour:      weight of the colour distance of two cells beside their features; 0 = features alone.
     trust:       head start of an anchor's votes over others, in units of similarity: labels that a person gave are
                  worth more than labels that were carried.
-    anchor_radius: the radius in anchors, which may lie further back in time; never less than `radius`.
+    anchor_radius: the radius in an anchor that is the only one, and may lie far back in time; never less than `radius`.
+                 Between anchors nothing is far from one, and wide windows only add mistakes.
     anchors:     at most so many anchors, the nearest in time, serve as permanent references of one frame.
     long_term:   distances from the anchor behind the current frame that stay in memory beside it.
     short_term:  offsets behind the current frame.
@@ -174,7 +175,7 @@ class PropagationOptions:
     grow_above: float = 0.45
     window: str = "circle"
     top_k: int = 6
-    temperature: float = 0.2
+    temperature: float = 0.14
     colour: float = 36.0
     trust: float = 0.04
     anchor_radius: int = 18

@@ -22,7 +22,7 @@ def test_the_log_tells_what_was_done_but_not_to_what(desk: Desk, caplog: pytest.
     desk.session.close()
     text = caplog.text
     assert f"opened a folder: {FRAMES} frames of {WIDTH}×{HEIGHT}" in text
-    for words in ("action canvas: Paint", "action propagate.forward", "job 1 finished", "encoder ", "closed"):
+    for words in ("action canvas: Paint", "action propagate.forward", "job 1 finished", "closed"):
         assert words in text
     assert str(desk.video) not in text
 

@@ -42,14 +42,14 @@ def test_on_the_way_from_one_reference_it_is_the_memory_of_a_run(anchor: int, st
 
 
 def test_between_two_references_both_ways_count() -> None:
-    assert voters(document(0, 20), 10) == (0, 5, 7, 9, 11, 13, 15, 20)
+    assert voters(document(0, 20), 10) == (0, 3, 5, 7, 9, 11, 13, 15, 17, 20)
 
 
 def test_dropped_frames_and_frames_without_labels_do_not_vote() -> None:
     made = document(0, 20)
     made.drop_reference(9)
     made.clear([11])
-    assert voters(made, 10) == (0, 5, 7, 13, 15, 20)
+    assert voters(made, 10) == (0, 3, 5, 7, 13, 15, 17, 20)
     assert voters(document(), 3) == ()
 
 

@@ -23,7 +23,7 @@ from model.video import VideoSource, open_video
 
 HEIGHT, WIDTH = 64, 96
 STEP = 8  # pixels, two cells, that everything moves to the right from frame to frame
-OPTIONS = PropagationOptions(short_side=None, radius=5, top_k=3)
+OPTIONS = PropagationOptions(short_side=None, radius=5, anchor_radius=5, top_k=3, temperature=0.05, trust=0.0)
 
 
 @pytest.fixture

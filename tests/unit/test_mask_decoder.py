@@ -26,7 +26,9 @@ from tests.corpora import options, write_corpus
 from tests.videos import MemoryVideo, moving_squares, texture
 
 RECIPE = MaskVosRecipe(tasks=4, cells=400, fits=60, batch=512, spoil=0.0, forget=0.0)
-OPTIONS = PropagationOptions(short_side=None, radius=6)
+OPTIONS = PropagationOptions(
+    short_side=None, radius=6, top_k=8, temperature=0.1, short_term=(1, 3, 7, 10), long_term=(5,)
+)
 IMAGES, TRUTH = moving_squares(frames=5)
 
 

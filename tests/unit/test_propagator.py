@@ -78,7 +78,7 @@ def test_both_reaches_every_frame_from_an_anchor_in_the_middle() -> None:
 def test_both_is_as_good_as_one_side_next_to_that_side() -> None:
     """Between two anchors each frame leans on the nearer one, so a wrong far anchor does little harm there."""
     wrong = Anchor(9, LabelMap(np.zeros_like(TRUTH[9]), (7, 200)))
-    results = run(mask(0), wrong, direction=Direction.BOTH)
+    results = run(mask(0), wrong, direction=Direction.BOTH, options=replace(OPTIONS, temperature=0.05, trust=0.0))
     assert overlap(results[1], 7) > GOOD
     assert overlap(results[8], 7) < 0.5
 

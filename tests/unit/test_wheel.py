@@ -116,14 +116,16 @@ def test_the_installed_command_runs_the_demo(made: Path, tmp_path: Path) -> None
     (packages / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
     pip = [python, "-m", "pip", "--quiet", "--disable-pip-version-check", "install", "--no-deps", "--no-index"]
     (wheel,) = made.glob("mer_studio-*.whl")
-    environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"} | {"MER_HOME": str(tmp_path / "home")}
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
+    environment["MER_HOME"] = str(tmp_path / "home")
     subprocess.run([*pip, "--ignore-installed", str(wheel)], check=True, env=environment)
 
     mer = [str(home / "bin" / "mer"), "demo", "--frames", "3", "--size", "48"]
     done = subprocess.run(mer, cwd=elsewhere, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert (elsewhere / "demo" / "contact_sheet.png").is_file()
-    where = subprocess.run([python, "-c", "import app; print(app.__file__)"], cwd=elsewhere, capture_output=True)
+    query = "import app; print(app.__file__)"
+    where = subprocess.run([python, "-c", query], cwd=elsewhere, env=environment, capture_output=True)
     assert Path(where.stdout.decode().strip()).is_relative_to(packages)
 
 
