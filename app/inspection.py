@@ -18,6 +18,7 @@ from model.encoder import STRIDE
 from model.features import FeatureExtractor, as_query, common_product, fill_in, without_colour
 from model.flow import FlowOptions, Motion
 from model.labels import Channels
+from model.matching import confidence, frame_affinity
 from model.memory import Entry, FeatureStore, Memory
 from model.pictures import (
     by_cells,
@@ -30,7 +31,7 @@ from model.pictures import (
     similarity_picture,
     similarity_row,
 )
-from model.propagator import frame_affinity, working_size
+from model.propagator import working_size
 from model.sampler import SamplerOptions, sample_windows
 from model.timing import Stopwatch
 from model.types import BACKGROUND, VOID, Anchor, BoolArray, PropagationOptions, UInt8Array
@@ -117,8 +118,8 @@ class Inspection:
         if self._value is not None:
             picture = map_picture(self._value, self._size)
             yield "value", ramp_plate(picture, "Value", title, "0, background", "1, worth matching")
-        confidence = 1 - self.affinity.entropy().cpu().numpy()
-        picture = map_picture(confidence, self._size)
+        sure = confidence(self.affinity, self._options.temperature).cpu().numpy()
+        picture = map_picture(sure, self._size)
         yield "confidence", ramp_plate(picture, "Confidence", against, "0, votes are spread", "1, one vote decides")
         yield from self._sampling_pages(title, against)
         page = plate(self._feature_picture(), "Features", f"{title} left, frame {self.references[0]} right")

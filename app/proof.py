@@ -21,9 +21,10 @@ from app.core.proof import Comparison, Measure, Proof
 from model.evaluation.keypoints import THRESHOLDS, correct_points
 from model.evaluation.measures import measure_frame
 from model.features import FeatureExtractor, cell_colours, fill_in, without_colour
+from model.matching import frame_affinity
 from model.palette import PALETTE
 from model.pictures import feature_colours
-from model.propagator import Propagator, frame_affinity, working_size
+from model.propagator import Propagator, working_size
 from model.types import (
     BACKGROUND,
     Anchor,

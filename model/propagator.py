@@ -12,18 +12,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from model.affinity import Affinity, Radius, WindowPair, windowed_affinity
-from model.compactness import compact_votes
-from model.features import FeatureExtractor, as_query, common_product, fill_in, without_colour
+from model.affinity import Affinity
+from model.features import FeatureExtractor, fill_in
 from model.labels import Channels
 from model.mask_decoder import MaskDecoder
+from model.matching import carry, confidence, frame_affinity
 from model.memory import Entry, FeatureStore, Memory
+from model.merging import fuse, merge_keypoints, merge_labels, overrule
 from model.refinement import Refiner, find_decoder
-from model.sampler import SamplerOptions, sample_windows
 from model.spool import Spool
 from model.timing import Stopwatch
 from model.types import (
-    BACKGROUND,
     Anchor,
     Direction,
     KeypointSet,
@@ -280,10 +279,10 @@ class _Walk:
 
     def _work_out(self, frame: int, image: UInt8Array, memory: Memory, spool: Spool | None) -> _Step:
         """Propagate to one frame, fuse it with the other side, let a person's labels on it win."""
-        entry, shown, confidence, disagreement = self._propagate(frame, image, memory)
+        entry, shown, sure, disagreement = self._propagate(frame, image, memory)
         with self._stopwatch("labels"):
             if spool is not None and frame in spool:
-                shown, confidence = self._fuse(frame, (shown, confidence), spool.get(frame, self._store.device))
+                shown, sure = fuse((shown, sure), spool.get(frame, self._store.device), self._nearness(frame))
                 entry = shown
             anchor = self._anchors.get(frame)
             human = None if anchor is None else self._encode(anchor)
@@ -299,17 +298,17 @@ class _Walk:
             if self._channels.keypoints:
                 points = self._channels.decode_keypoints(shown.values, shown.known)
             if anchor is not None:
-                labels, points = _merge_labels(labels, anchor.labels), _merge_keypoints(points, anchor.keypoints)
+                labels, points = merge_labels(labels, anchor.labels), merge_keypoints(points, anchor.keypoints)
             shown = Entry(self._channels.refocus(shown.values), shown.known)
             entry = shown if same else Entry(self._channels.refocus(entry.values), entry.known)
         origin = Origin.PROPAGATED if anchor is None else Origin.HUMAN
-        result = self._result(frame, origin, labels, points, confidence, disagreement, shown)
-        return _Step(frame, entry, shown, confidence, result)
+        result = self._result(frame, origin, labels, points, sure, disagreement, shown)
+        return _Step(frame, entry, shown, sure, result)
 
     def _settled(self, entry: Entry, human: Entry | None) -> Entry:
         """With what a person said of the frame, and hard if the options say so."""
         if human is not None:
-            entry = _overrule(entry, human, len(self._channels.objects))
+            entry = overrule(entry, human, len(self._channels.objects))
         return Entry(self._channels.harden(entry.values), entry.known) if self._options.labels == "hard" else entry
 
     def _propagate(self, frame: int, image: UInt8Array, memory: Memory) -> tuple[Entry, Entry, Tensor, Tensor | None]:
@@ -329,8 +328,8 @@ class _Walk:
         known = torch.stack([entry.known for entry in references.values()])
         with self._stopwatch("affinity"):
             affinity = frame_affinity(query, keys, self._options, [r in self._anchors for r in references])
-            carried = _carry(affinity, values, known)
-            confidence = (1 - affinity.entropy()).cpu()
+            carried = carry(affinity, values, known)
+            sure = confidence(affinity, self._options.temperature).cpu()
             disagreement = self._disagreement(affinity, query, keys, values, carried) if self._options.cycle else None
         told = known[behind].any(dim=0)
         entry = shown = Entry(carried * told[:, None, None].to(carried.device), told)
@@ -339,7 +338,7 @@ class _Walk:
                 seen = query, keys, references, self._anchors, affinity
                 kept, refined = self._refiner.refine(*seen, entry, objects)
                 entry, shown = (Entry(torch.cat([v, entry.values[objects:]]), told) for v in (kept, refined))
-        return entry, shown, confidence, disagreement
+        return entry, shown, sure, disagreement
 
     def _disagreement(self, affinity: Affinity, query: Tensor, keys: Tensor, values: Tensor, carried: Tensor) -> Tensor:
         """Send the new labels back to every reference and see, along the votes, how much comes back changed."""
@@ -349,21 +348,13 @@ class _Walk:
             lost.append((returned - value).abs().amax(dim=0, keepdim=True))
         return affinity.apply(torch.stack(lost))[0].clamp(0, 1).cpu()
 
-    def _fuse(self, frame: int, here: tuple[Entry, Tensor], there: tuple[Entry, Tensor]) -> tuple[Entry, Tensor]:
-        """Two passes over one frame, weighted by confidence and by nearness to the anchor each came from."""
+    def _nearness(self, frame: int) -> float:
+        """How near a frame between two anchors is to the later one, 0..1."""
         anchors = sorted(self._anchors)
         after = bisect_left(anchors, frame)
-        near = 0.5  # on an anchor, which is near to itself from both sides
-        if anchors[after] != frame:
-            near = (frame - anchors[after - 1]) / (anchors[after] - anchors[after - 1])
-        (backward, sure_b), (forward, sure_f) = here, there
-        weight_b = near * sure_b.clamp_min(1e-3)
-        weight_f = (1 - near) * sure_f.clamp_min(1e-3)
-        share = (weight_b / (weight_b + weight_f)).to(backward.values.device)
-        share = torch.where(forward.known[:, None, None].to(share.device), share, 1.0)
-        share = torch.where(backward.known[:, None, None].to(share.device), share, 0.0)
-        values = share * backward.values + (1 - share) * forward.values
-        return Entry(values, backward.known | forward.known), torch.maximum(sure_b, sure_f)
+        if anchors[after] == frame:
+            return 0.5  # on an anchor, which is near to itself from both sides
+        return (frame - anchors[after - 1]) / (anchors[after] - anchors[after - 1])
 
     def _result(
         self,
@@ -371,7 +362,7 @@ class _Walk:
         origin: Origin,
         labels: LabelMap | None,
         keypoints: KeypointSet | None,
-        confidence: Tensor,
+        sure: Tensor,
         disagreement: Tensor | None = None,
         entry: Entry | None = None,
     ) -> PropagationResult:
@@ -381,85 +372,12 @@ class _Walk:
             origin,
             labels,
             keypoints,
-            confidence.numpy(),
+            sure.numpy(),
             None if disagreement is None else disagreement.numpy(),
             None if crisp is None else self._channels.sureness(crisp.values),
             {} if crisp is None else self._certainty(crisp),
             self._request.revision,
         )
-
-
-def frame_affinity(
-    query: Tensor, keys: Tensor, options: PropagationOptions, anchored: Sequence[bool] | None = None
-) -> Affinity:
-    """The affinity of a frame [C, h, w] to its references [R, C, h, w], all as `FeatureStore.get` gives them.
-
-    anchored: [R] which of them are anchors, with the head start `options.trust`, and a single one with the window
-        `options.anchor_radius`. None when left out.
-    """
-    anchored = anchored or [False] * len(keys)
-    wide = max(options.radius, options.anchor_radius) if sum(anchored) == 1 else options.radius
-    radius: Radius | WindowPair = [wide if anchor else options.radius for anchor in anchored]
-    if options.sampler != "fixed":
-        looks = without_colour(query), without_colour(keys)
-        sampler = SamplerOptions(size=options.sampler, clusters=options.clusters, threshold=options.grow_above)
-        radius = sample_windows(*looks, sampler).windows
-    looking, looked_at = as_query(query, options.colour), keys
-    if any(anchored) and options.trust:
-        ahead = torch.tensor(anchored, device=keys.device)[:, None, None, None] * options.trust
-        looked_at = torch.cat([keys, ahead.to(keys.dtype).expand(-1, 1, *keys.shape[2:])], dim=1)
-        looking = torch.cat([looking, torch.ones_like(looking[:1])])  # so the product grows by just that
-    affinity = windowed_affinity(
-        looking,
-        looked_at,
-        radius=radius,
-        top_k=options.top_k,
-        temperature=options.temperature,
-        window=options.window,
-        zero=common_product(query, options.colour),
-    )
-    return affinity if options.compact is None else compact_votes(affinity, options.compact)
-
-
-def _carry(affinity: Affinity, values: Tensor, known: Tensor) -> Tensor:
-    """Labels along the votes: [R, L, h, w] -> [L, h, w]; known bool [R, L].
-
-    A reference that does not know of an object has no say in it: its votes for that channel are left out and the
-    others count for more, so that an object painted late is not voted away by the frames before it.
-    """
-    carried = affinity.apply(values)
-    if bool(known.all()):
-        return carried
-    says = known.to(values.device)[:, :, None, None].float().expand_as(values)
-    return carried / affinity.apply(says).clamp_min(1e-6)
-
-
-def _overrule(propagated: Entry, human: Entry, objects: int) -> Entry:
-    """What a person labelled replaces what was propagated; other objects keep what room is left."""
-    told = human.known.to(human.values.device)[:, None, None]
-    values = torch.where(told, human.values, propagated.values)
-    room = (1 - human.values[:objects].sum(dim=0)).clamp(0, 1)
-    values[:objects] = torch.where(told[:objects], values[:objects], values[:objects] * room)
-    return Entry(values, propagated.known | human.known)
-
-
-def _merge_labels(propagated: LabelMap | None, human: LabelMap | None) -> LabelMap | None:
-    """The person's map, with the propagated objects it says nothing about where it is background."""
-    if propagated is None or human is None:
-        return propagated
-    others = np.isin(propagated.ids, [n for n in propagated.objects if n not in human.objects])
-    ids = np.where((human.ids == BACKGROUND) & others, propagated.ids, human.ids)
-    return LabelMap(ids, (*propagated.objects, *human.objects))
-
-
-def _merge_keypoints(propagated: KeypointSet | None, human: KeypointSet | None) -> KeypointSet | None:
-    if propagated is None or human is None:
-        return propagated
-    xy, visible, confidence = propagated.xy.copy(), propagated.visible.copy(), propagated.confidence.copy()
-    for i, name in enumerate(human.names):
-        at = propagated.names.index(name)
-        xy[at], visible[at], confidence[at] = human.xy[i], human.visible[i], human.confidence[i]
-    return KeypointSet(propagated.names, xy, visible, confidence)
 
 
 def _check_fits(labelled: Anchor, source: VideoSource) -> None:

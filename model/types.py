@@ -261,7 +261,7 @@ class Origin(StrEnum):
 class PropagationResult:
     """The labels of one frame, at the size of the source video.
 
-    confidence:   float32 [h, w] in 0..1 on the feature grid: 1 - normalised entropy of the affinity.
+    confidence:   float32 [h, w] in 0..1 on the feature grid: 1 - normalised entropy of the votes (`model.matching`).
     sureness:     float32 [h, w] in 0..1, or None without objects: the largest share of any object or the background.
     certainty:    object id -> 0..1: how crisp the object is, sum(s²) / sum(s) over its shares s. Soft labels melt
                   where matching fails, and melt on from frame to frame, so this falls as errors add up. An object that

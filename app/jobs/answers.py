@@ -25,8 +25,9 @@ from model.edges import EdgeGuide
 from model.encoder import STRIDE
 from model.features import FeatureExtractor, MotionFeatures, fill_in, without_colour
 from model.flow import FlowOptions, Motion
+from model.matching import frame_affinity
 from model.pictures import RAMP, cluster_picture, feature_colours, flow_colours, flow_wheel, map_picture
-from model.propagator import Propagator, frame_affinity, working_size
+from model.propagator import Propagator, working_size
 from model.sampler import SamplerOptions, sample_windows
 from model.types import BoolArray, PropagationOptions, UInt8Array
 from model.video import VideoSource

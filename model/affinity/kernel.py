@@ -10,6 +10,7 @@ the end the candidates are compared once more in fp32. Imported only where Trito
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 import torch
@@ -45,6 +46,7 @@ def fused_affinity(
     temperature: float,
     window: str = "circle",
     zero: Tensor | None = None,
+    bias: Sequence[float] | None = None,
     dtype: torch.dtype = torch.bfloat16,
 ) -> Affinity:
     """The same as `windowed_affinity`, for what `fits`; two windows only as `combine="logits"`.
@@ -73,6 +75,7 @@ def fused_affinity(
             queries,
             keys,
             limits,
+            _floats(tuple(bias or (0.0,) * count), query.device),
             *rings,
             shared,
             weight,
@@ -133,6 +136,12 @@ def _squares(radii: tuple[int, ...], device: torch.device) -> Tensor:
     return torch.tensor(radii, dtype=torch.int32, device=device) ** 2
 
 
+@lru_cache(maxsize=32)
+def _floats(values: tuple[float, ...], device: torch.device) -> Tensor:
+    """Kept, as `_squares` are."""
+    return torch.tensor(values, dtype=torch.float32, device=device)
+
+
 @triton.jit
 def _reach(dy, dx, CIRCLE: tl.constexpr):
     """As `squared_reach`."""
@@ -149,6 +158,7 @@ def _windowed_top_k(
     exact_query,  # [h*w, C] as they came
     exact_keys,  # [R*h*w, C]
     limits,
+    bias,
     near,
     far,
     share,
@@ -202,7 +212,7 @@ def _windowed_top_k(
     worst = tl.min(best, 1)
     columns = tl.arange(0, BLOCK)
     for reference in range(count):
-        limit = tl.load(limits + reference)
+        limit, ahead = tl.load(limits + reference), tl.load(bias + reference)
         for start in range(0, touched, BLOCK):
             number = start + columns
             key_y, key_x = top + number // across, left + number % across
@@ -212,7 +222,7 @@ def _windowed_top_k(
             if TAIL:
                 key_tail = tl.load(keys + key[:, None] * stride + tail[None, :])
                 product = tl.dot(query_tail, tl.trans(key_tail), acc=product, input_precision="ieee")
-            product += base[:, None]
+            product += base[:, None] + ahead
             reach = _reach(key_y[None, :] - y[:, None], key_x[None, :] - x[:, None], CIRCLE)
             seen = (reach <= limit) & (number < touched)[None, :]
             if RINGS:
@@ -247,6 +257,7 @@ def _windowed_top_k(
         if TAIL:
             key_tail = tl.load(line + tail[None, :], tail[None, :] < channels, 0.0)
             product += tl.sum(exact_tail.to(tl.float32) * key_tail.to(tl.float32), 1)
+        product += tl.load(bias + its_key // (height * width))
         if RINGS:
             its_cell = its_key % (height * width)
             reach = _reach(its_cell // width - y, its_cell % width - x, CIRCLE)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -19,6 +21,7 @@ def reference_affinity(
     temperature: float,
     window: str = "circle",
     zero: Tensor | None = None,
+    bias: Sequence[float] | None = None,
 ) -> Affinity:
     """The same as `windowed_affinity`, in fp32 on the features' device."""
     count, _, height, width = references.shape
@@ -28,6 +31,8 @@ def reference_affinity(
     for y in range(height):
         for x in range(width):
             logits = (references * query[:, y, x].view(1, -1, 1, 1)).sum(1)
+            if bias is not None:
+                logits += torch.tensor(bias, device=logits.device)[:, None, None]
             if isinstance(radius, WindowPair):
                 if zero is not None:
                     logits -= zero[y, x]

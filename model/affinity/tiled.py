@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -29,6 +30,7 @@ def windowed_affinity(
     temperature: float,
     window: str = "circle",
     zero: Tensor | None = None,
+    bias: Sequence[float] | None = None,
     dtype: torch.dtype | None = None,
 ) -> Affinity:
     """The top-k votes of each query cell among the cells that its windows hold in all references (eqs 1 and 3).
@@ -40,15 +42,24 @@ def windowed_affinity(
     top_k:  votes over all references together, softmax over these. Of a mixture: each softmax over its own top k, and
             the k heaviest of their mean, rescaled.
     zero:   [h, w] the <q, k> of cells with nothing in common, 0 if left out. Only two windows added as logits ask.
+    bias:   [R] what every <q, k> of a reference gets on top; nothing when left out.
     dtype:  of the search for candidates; None = bf16 where the device is quick at it, else fp32.
     """
     count, channels, height, width = references.shape
     assert query.shape == (channels, height, width) and query.device == references.device
+    assert bias is None or len(bias) == count, f"{len(bias)} biases for {count} references"
     if isinstance(radius, WindowPair) and (radius.delta == 0 or radius.combine == "mixture"):
 
         def within(reach: Tensor) -> Affinity:
             return windowed_affinity(
-                query, references, radius=reach, top_k=top_k, temperature=temperature, window=window, dtype=dtype
+                query,
+                references,
+                radius=reach,
+                top_k=top_k,
+                temperature=temperature,
+                window=window,
+                bias=bias,
+                dtype=dtype,
             )
 
         if radius.delta == 0:
@@ -68,6 +79,7 @@ def windowed_affinity(
             temperature=temperature,
             window=window,
             zero=zero,
+            bias=bias,
             dtype=dtype,
         )
         return fused
@@ -77,7 +89,8 @@ def windowed_affinity(
     widest = limits.far if isinstance(limits, _Rings) else limits
     tiles = tiling(height, width, math.isqrt(int(widest.max())), window, query.device)
 
-    index, logits = _search(queries, keys, tiles, limits, min(k + SPARE, count * cells), dtype)
+    ahead = torch.tensor([0.0] * count if bias is None else list(bias), device=query.device)
+    index, logits = _search(queries, keys, ahead, tiles, limits, min(k + SPARE, count * cells), dtype)
     best = largest(logits, k)
     weight = logits.gather(1, best).div_(temperature).softmax(1)
     return Affinity(weight[tiles.places], index.gather(1, best)[tiles.places], (height, width), count)
@@ -131,7 +144,13 @@ def _limits(radius: Radius | WindowPair, count: int, zero: Tensor | None, device
 
 
 def _search(
-    queries: Tensor, keys: Tensor, tiles: Tiling, limits: Tensor | _Rings, candidates: int, dtype: torch.dtype
+    queries: Tensor,
+    keys: Tensor,
+    ahead: Tensor,
+    tiles: Tiling,
+    limits: Tensor | _Rings,
+    candidates: int,
+    dtype: torch.dtype,
 ) -> tuple[Tensor, Tensor]:
     """The best candidates of every query: indices into R*h*w cells and what counts in fp32, both [N*Q, candidates]."""
     count, cells, channels = keys.shape
@@ -141,13 +160,15 @@ def _search(
     levels = group_levels(columns, candidates)
     columns = -(-columns // GROUP**levels) * GROUP**levels
 
-    # One more channel, 1 in every query, hides the cell that stands for everything outside the grid. Taking one
-    # vector off all keys leaves each query's ranking as it is, and what features share would cost bf16 its digits.
+    # One more channel, 1 in every query, carries the references' bias, and hides the cell that stands for everything
+    # outside the grid. Taking one vector off all keys leaves each query's ranking as it is, and what features share
+    # would cost bf16 its digits.
     common = keys[:, ::16].mean((0, 1))
     query_table = pad(queries.to(dtype), (0, 1), value=1.0)
     key_table = torch.zeros(count, cells + 1, channels + 1, dtype=dtype, device=keys.device)
     for table, key in zip(key_table, keys, strict=True):
         table[:cells, :channels] = key - common  # in two steps: subtracting into another dtype is slow
+    key_table[:, :cells, channels] = ahead[:, None]
     key_table[:, cells, channels] = hidden
     key_table, key_rows = key_table.flatten(0, 1), keys.flatten(0, 1)
     first = torch.arange(count, dtype=torch.int32, device=keys.device)[:, None] * (cells + 1)
@@ -182,6 +203,7 @@ def _search(
         index = (index - index // (cells + 1)).clamp_(max=count * cells - 1).mT.reshape(-1, candidates)
         exact = key_rows.index_select(0, index.flatten()).view(-1, candidates, channels).float()
         exact = exact.mul_(queries.index_select(0, chosen.flatten()).float()[:, None]).sum(-1)
+        exact += ahead[index // cells]
         if isinstance(limits, _Rings):
             met = reach.expand(n, -1, -1).gather(1, best % reached)
             exact = rings.weigh(exact.view(n, -1, candidates).mT, met).mT.reshape(-1, candidates)

@@ -49,6 +49,11 @@ class Affinity:
         entropy: Tensor = torch.special.entr(self.weight).sum(1) / most
         return entropy.clamp(0, 1).view(self.grid)
 
+    def sharpened(self, power: float) -> Affinity:
+        """The same votes with their weights raised to a power: as a temperature so many times lower would have them."""
+        weight = self.weight**power
+        return Affinity(weight / weight.sum(1, keepdim=True), self.index, self.grid, self.references)
+
     def votes(self, y: int, x: int) -> list[Vote]:
         """Who voted for the query cell (y, x), heaviest first; cells without weight are left out."""
         height, width = self.grid

@@ -22,7 +22,8 @@ from model.device import bf16_is_fast, pick_device
 from model.encoder import STRIDE
 from model.features import FeatureExtractor, fill_in, load_extractor
 from model.flow import Motion
-from model.propagator import Propagator, frame_affinity
+from model.matching import frame_affinity
+from model.propagator import Propagator
 from model.recipes import Recipe
 from model.training.batches import Batches
 from model.training.cache import decoded, jpeg

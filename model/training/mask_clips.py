@@ -19,8 +19,8 @@ from torch import Tensor
 from model.affinity import Affinity
 from model.features import FeatureExtractor, as_key, cell_colours, fill_in
 from model.labels import Channels
+from model.matching import frame_affinity
 from model.memory import Entry, Memory
-from model.propagator import frame_affinity
 from model.pseudo_masks import pseudo_masks
 from model.recipes.mask_vos import MaskVosRecipe
 from model.training.checkpoint import load_file, save_file

@@ -12,6 +12,9 @@ from types import FrameType
 from model.recipes import Recipe
 from model.training.options import TrainingOptions
 
+LONGEST_WARMUP = 0.1
+"""Of the budget."""
+
 
 def progress_of(options: TrainingOptions, step: int, elapsed: float) -> float:
     """The share of the budget that is used up: of the steps or of the time, whichever is further; at most 1."""
@@ -24,8 +27,9 @@ def progress_of(options: TrainingOptions, step: int, elapsed: float) -> float:
 
 
 def learning_rate(recipe: Recipe, step: int, progress: float) -> float:
-    """Linear warm-up, then a cosine to zero over the budget."""
-    return recipe.learning_rate * min(1.0, (step + 1) / recipe.warmup) * 0.5 * (1 + math.cos(math.pi * progress))
+    """Linear warm-up, over a tenth of a budget that is short for the recipe's; then a cosine to zero."""
+    warm = max((step + 1) / recipe.warmup, progress / LONGEST_WARMUP)
+    return recipe.learning_rate * min(1.0, warm) * 0.5 * (1 + math.cos(math.pi * progress))
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from app.jobs.inference import InferenceThread
-from model import propagator
+from model import matching
 from model.features import LabFeatures
 from model.types import Direction, PropagationRequest
 from tests.unit.test_inference import FRAMES, Listener, request
@@ -95,7 +95,7 @@ def test_where_nothing_helps_the_finished_frames_are_kept(qtbot, thread: Given) 
 
 def test_a_full_card_in_the_affinity_is_no_other_case(qtbot, thread: Given, monkeypatch: pytest.MonkeyPatch) -> None:
     inference = thread(lambda call: False)
-    heard, calls, real = Listener(inference), [0], propagator.windowed_affinity
+    heard, calls, real = Listener(inference), [0], matching.windowed_affinity
 
     def affinity(*arguments: Any, **more: Any) -> Any:
         calls[0] += 1
@@ -103,7 +103,7 @@ def test_a_full_card_in_the_affinity_is_no_other_case(qtbot, thread: Given, monk
             raise torch.OutOfMemoryError("CUDA out of memory")
         return real(*arguments, **more)
 
-    monkeypatch.setattr(propagator, "windowed_affinity", affinity)
+    monkeypatch.setattr(matching, "windowed_affinity", affinity)
     with qtbot.waitSignal(inference.finished, timeout=60_000):
         inference.submit(1, request(0))
     assert frames(heard) == list(range(1, 10)) and len(heard.of("retreated")) == 1

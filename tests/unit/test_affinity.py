@@ -72,6 +72,7 @@ def cases(draw: st.DrawFn) -> dict[str, object]:
         "features": random_features(count + 1, draw(st.integers(4, 24)), height, width, draw(st.integers(0, 2**31))),
         "radius": draw(st.one_of(radii, st.lists(radii, min_size=count, max_size=count), cell_radii)),
         "top_k": draw(st.integers(1, 40)),
+        "bias": draw(st.one_of(st.none(), st.lists(st.floats(-1, 1, width=32), min_size=count, max_size=count))),
         "window": draw(st.sampled_from(["circle", "square"])),
         "labels": draw(st.integers(1, 20)),
         "stored": draw(st.sampled_from([torch.float32, torch.float64, torch.bfloat16, torch.float16])),
@@ -87,7 +88,7 @@ def test_fast_equals_obvious(device: str, case: dict[str, object]) -> None:
     if case["channels_last"]:
         features = features.contiguous(memory_format=torch.channels_last)
     query, references = features[0], features[1:]
-    options = {name: case[name] for name in ("radius", "top_k", "window")} | {"temperature": 0.2}
+    options = {name: case[name] for name in ("radius", "top_k", "bias", "window")} | {"temperature": 0.2}
     fast = windowed_affinity(query, references, dtype=torch.float32, **options)
     slow = reference_affinity(query, references, **options)
 
@@ -124,7 +125,7 @@ def test_fast_equals_obvious_with_two_windows(device: str, case: dict[str, objec
     if case["channels_last"]:
         features = features.contiguous(memory_format=torch.channels_last)
     query, references = features[0], features[1:]
-    options = {name: case[name] for name in ("top_k", "window")} | {"temperature": 0.2}
+    options = {name: case[name] for name in ("top_k", "bias", "window")} | {"temperature": 0.2}
     options |= {"radius": to(case["radius"], device), "zero": None if case["zero"] is None else case["zero"].to(device)}
     fast = windowed_affinity(query, references, dtype=torch.float32, **options)
     slow = reference_affinity(query, references, **options)

@@ -9,7 +9,8 @@ import torch
 from app.jobs.answers import Answers, enlarged
 from app.jobs.queries import Click, ClickSegment, Clusters, FeaturePca, Flow, Vote, Votes
 from model.features import load_extractor
-from model.propagator import Propagator, frame_affinity
+from model.matching import frame_affinity
+from model.propagator import Propagator
 from model.types import PropagationOptions
 from tests.videos import MemoryVideo, moving_squares
 

@@ -50,6 +50,8 @@ CASES = {
     "square, a radius for each reference": case(features(3, 68, 10, 7), radius=[2, 6, 0], window="square"),
     "windows wider than the grid": case(features(1, 8, 5, 4), radius=24, top_k=32),
     "fewer cells than votes": case(features(2, 16, 2, 3), radius=1, top_k=20),
+    "a head start for one reference": case(features(3, 68, 5, 9), radius=4, bias=[0.3, 0, -0.1]),
+    "two windows and a head start": case(features(2, 12, 9, 10), radius=pair(9, 10), bias=[0.2, 0]),
     "a single cell": case(features(1, 8, 1, 1), radius=2),
     "a radius for each cell": case(features(2, 12, 5, 9), radius=pair(5, 9).plus),
     "two windows": case(features(2, 12, 9, 10), radius=pair(9, 10)),
@@ -109,7 +111,7 @@ def test_the_kernel_compiles_without_a_gpu(rings: bool, tmp_path: Path, monkeypa
     monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
     kinds = dict.fromkeys(_windowed_top_k.arg_names, "i32")
     kinds |= dict.fromkeys(("query", "keys"), "*bf16") | dict.fromkeys(("limits", "near", "far"), "*i32")
-    kinds |= dict.fromkeys(("exact_query", "exact_keys", "share", "zero", "shared", "weight"), "*fp32")
+    kinds |= dict.fromkeys(("exact_query", "exact_keys", "bias", "share", "zero", "shared", "weight"), "*fp32")
     kinds |= {"index": "*i64", "sharpness": "fp32"}
     constants = {"CIRCLE": True, "RINGS": rings, "KEPT": 5, "FOUND": 9, "SLOTS": 16}
     constants |= {"MAIN": 64, "TAIL": 16, "TILE": TILE, "BLOCK": BLOCK}

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-import model.propagator
+import model.matching
 from model.features import load_extractor
-from model.propagator import Propagator, frame_affinity, working_size
+from model.propagator import Propagator, working_size
 from model.types import (
     Anchor,
     Direction,
@@ -106,13 +106,13 @@ def test_an_object_may_first_appear_in_a_later_anchor(direction: Direction) -> N
 
 def test_masks_and_keypoints_share_one_affinity(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[int] = []
-    original = model.propagator.windowed_affinity
+    original = model.matching.windowed_affinity
 
     def counted(*args: object, **kwargs: object) -> object:
         calls.append(1)
         return original(*args, **kwargs)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(model.propagator, "windowed_affinity", counted)
+    monkeypatch.setattr(model.matching, "windowed_affinity", counted)
     points = KeypointSet.of({"a": (16.0, 16.0), "b": (80.0, 48.0), "gone": None})
     results = run(Anchor(0, LabelMap(TRUTH[0]), points))
     assert len(calls) == 9
@@ -156,13 +156,13 @@ def test_frames_left_out_of_what_is_known_are_not_worked_out_again() -> None:
 
 def test_anchors_before_the_start_stay_references(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[int] = []
-    original = model.propagator.windowed_affinity
+    original = model.matching.windowed_affinity
 
     def counted(query: torch.Tensor, keys: torch.Tensor, **kwargs: object) -> object:
         seen.append(len(keys))
         return original(query, keys, **kwargs)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(model.propagator, "windowed_affinity", counted)
+    monkeypatch.setattr(model.matching, "windowed_affinity", counted)
     run(mask(0), mask(2), mask(4), start=5, stop=6)
     assert seen == [3]
 
@@ -200,7 +200,7 @@ def test_closing_the_generator_stops_decoding() -> None:
 
 def test_the_sampler_sets_the_windows(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[torch.Tensor] = []
-    original = model.propagator.windowed_affinity
+    original = model.matching.windowed_affinity
 
     def watched(query: torch.Tensor, keys: torch.Tensor, **options: object) -> object:
         own = (query * keys[0]).sum(0) - options["zero"]  # with a still picture, of each cell with itself
@@ -209,7 +209,7 @@ def test_the_sampler_sets_the_windows(monkeypatch: pytest.MonkeyPatch) -> None:
         seen.append(options["radius"].plus)  # type: ignore[attr-defined]
         return original(query, keys, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(model.propagator, "windowed_affinity", watched)
+    monkeypatch.setattr(model.matching, "windowed_affinity", watched)
     for sampler in ("contract", "grow"):
         options = PropagationOptions(short_side=None, radius=1, top_k=5, trust=0, sampler=sampler)
         results = list(propagator([IMAGES[0]] * 2).run(PropagationRequest((mask(0),), options=options)))
@@ -285,14 +285,3 @@ def test_features_are_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:
     list(engine.run(request))  # after a correction, say: nothing is encoded again
     assert len(seen) == 10
     assert set(engine.timings) == {"decode", "encode", "affinity", "labels"}
-
-
-def test_trust_gives_anchors_a_head_start() -> None:
-    """The picture before looks just like this one; the anchor's, a little darker, wins where it is trusted."""
-    pictures = [np.full((32, 32, 3), brightness, np.uint8) for brightness in (124, 128, 128)]
-    options = replace(OPTIONS, top_k=1, trust=2.0)
-    store = propagator(pictures).store(options)
-    query, keys = store.match(2, (0, 1))
-    for trust, trusted, chosen in ((2.0, None, 1), (2.0, [True, False], 0), (0.0, [True, False], 1)):
-        votes = frame_affinity(query, keys, replace(options, trust=trust), trusted).votes(3, 3)
-        assert [vote.reference for vote in votes] == [chosen]

@@ -15,8 +15,9 @@ from model.evaluation.bench.measure import Meter, flops
 from model.evaluation.bench.synthetic import blobs
 from model.features import FeatureExtractor, fill_in
 from model.labels import Channels
+from model.matching import confidence, frame_affinity
 from model.memory import FeatureStore
-from model.propagator import frame_affinity, working_size
+from model.propagator import working_size
 from model.timing import Stopwatch
 from model.types import PropagationOptions
 from model.video import VideoSource
@@ -75,7 +76,7 @@ def time_stages(
 
     def match() -> torch.Tensor:
         affinity = frame_affinity(query, keys, options)
-        return affinity.apply(remembered) + affinity.entropy()
+        return affinity.apply(remembered) + confidence(affinity, options.temperature)
 
     match()  # builds its masks
     matching = meter.seconds(match)

@@ -1,0 +1,65 @@
+"""What a frame has in common with its references, as propagation asks for it: one affinity, and how sure it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from model.affinity import Affinity, Radius, WindowPair, windowed_affinity
+from model.compactness import compact_votes
+from model.features import as_query, common_product, without_colour
+from model.sampler import SamplerOptions, sample_windows
+from model.types import PropagationOptions
+
+JUDGED_AT = 0.05
+"""The temperature at which votes tell how sure they are. Those that carry labels best leave them near equal."""
+
+
+def frame_affinity(
+    query: Tensor, keys: Tensor, options: PropagationOptions, anchored: Sequence[bool] | None = None
+) -> Affinity:
+    """The affinity of a frame [C, h, w] to its references [R, C, h, w], all as `FeatureStore.get` gives them.
+
+    anchored: [R] which of them are anchors, with the head start `options.trust`, and a single one with the window
+        `options.anchor_radius`. None when left out.
+    """
+    anchored = anchored or [False] * len(keys)
+    wide = max(options.radius, options.anchor_radius) if sum(anchored) == 1 else options.radius
+    radius: Radius | WindowPair = [wide if anchor else options.radius for anchor in anchored]
+    if options.sampler != "fixed":
+        looks = without_colour(query), without_colour(keys)
+        sampler = SamplerOptions(size=options.sampler, clusters=options.clusters, threshold=options.grow_above)
+        radius = sample_windows(*looks, sampler).windows
+    affinity = windowed_affinity(
+        as_query(query, options.colour),
+        keys,
+        radius=radius,
+        top_k=options.top_k,
+        temperature=options.temperature,
+        window=options.window,
+        zero=common_product(query, options.colour),
+        bias=[options.trust * anchor for anchor in anchored],
+    )
+    return affinity if options.compact is None else compact_votes(affinity, options.compact)
+
+
+def confidence(affinity: Affinity, temperature: float) -> Tensor:
+    """1 - the entropy of each cell's votes over log k, had they been weighed at `JUDGED_AT`: float32 [h, w].
+
+    temperature: the one they were weighed at.
+    """
+    return 1 - affinity.sharpened(temperature / JUDGED_AT).entropy()
+
+
+def carry(affinity: Affinity, values: Tensor, known: Tensor) -> Tensor:
+    """Labels along the votes: [R, L, h, w] -> [L, h, w]; known bool [R, L].
+
+    A reference that does not know of an object has no say in it: its votes for that channel are left out and the
+    others count for more, so that an object painted late is not voted away by the frames before it.
+    """
+    carried = affinity.apply(values)
+    if bool(known.all()):
+        return carried
+    says = known.to(values.device)[:, :, None, None].float().expand_as(values)
+    return carried / affinity.apply(says).clamp_min(1e-6)
