@@ -19,6 +19,9 @@ from model.device import bf16_is_fast
 SPARE = 4
 """Candidates beyond k that the low-precision pass hands to the fp32 pass: its rounding may swap neighbours in rank."""
 
+_FAR = 2**30
+"""The r² of what no window reaches."""
+
 
 @torch.no_grad()
 def windowed_affinity(
@@ -86,14 +89,15 @@ def windowed_affinity(
     keys = references.permute(0, 2, 3, 1).reshape(count, cells, channels)
     queries = query.permute(1, 2, 0).reshape(cells, channels)
     limits = _limits(radius, count, zero, query.device)
-    widest = limits.far if isinstance(limits, _Rings) else limits
-    tiles = tiling(height, width, math.isqrt(int(widest.max())), window, query.device)
+    radii = [math.isqrt(int(limits.far.max()))] * count if isinstance(limits, _Rings) else limits
+    tilings = [tiling(height, width, r, window, query.device) for r in radii]
+    places = tilings[0].places
 
     ahead = torch.tensor([0.0] * count if bias is None else list(bias), device=query.device)
-    index, logits = _search(queries, keys, ahead, tiles, limits, min(k + SPARE, count * cells), dtype)
+    index, logits = _search(queries, keys, ahead, tilings, limits, min(k + SPARE, count * cells), dtype)
     best = largest(logits, k)
     weight = logits.gather(1, best).div_(temperature).softmax(1)
-    return Affinity(weight[tiles.places], index.gather(1, best)[tiles.places], (height, width), count)
+    return Affinity(weight[places], index.gather(1, best)[places], (height, width), count)
 
 
 class _Rings(NamedTuple):
@@ -112,20 +116,20 @@ class _Rings(NamedTuple):
         return _Rings(*(each[cells][:, None] for each in self))
 
     def bend(self, products: Tensor, reach: Tensor, common: Tensor, hidden: float) -> None:
-        """Turn products [n, R, K, Q] less a common part [n, 1, Q] into what counts less the same, in place."""
+        """Turn products [n, any, Q] less a common part [n, 1, Q] into what counts less the same, in place."""
         inner = reach <= self.near
         scale = torch.where(inner, 1.0, self.share).to(products.dtype)
         shift = torch.where(inner, 0.0, (1 - self.share) * (self.zero - common))
         shift = torch.where(reach <= self.far, shift, hidden).to(products.dtype)
-        torch.addcmul(shift[:, None], products, scale[:, None], out=products)
+        torch.addcmul(shift, products, scale, out=products)
 
     def weigh(self, products: Tensor, reach: Tensor) -> Tensor:
         """The same of products [n, any, Q] in full, for the r² [n, any, Q] at which each is seen."""
         return torch.where(reach <= self.near, products, torch.lerp(self.zero, products, self.share))
 
 
-def _limits(radius: Radius | WindowPair, count: int, zero: Tensor | None, device: torch.device) -> Tensor | _Rings:
-    """r² for each reference, int32 [R], or the rings around each query cell."""
+def _limits(radius: Radius | WindowPair, count: int, zero: Tensor | None, device: torch.device) -> list[int] | _Rings:
+    """The radius in each reference, or the rings around each query cell."""
     if isinstance(radius, WindowPair):
         share = radius.far_share.flatten()
         zero = torch.zeros_like(share) if zero is None else zero.float().flatten()
@@ -134,11 +138,10 @@ def _limits(radius: Radius | WindowPair, count: int, zero: Tensor | None, device
         radius = [radius] * count
     if not isinstance(radius, Tensor):
         assert len(radius) == count, f"{len(radius)} radii for {count} references"
-        radius = torch.tensor(radius)
+        assert min(radius) >= 0, "a window radius is 0 or more"
+        return list(radius)
     assert radius.min() >= 0, "a window radius is 0 or more"
     square = radius.to(device).int().flatten() ** 2
-    if radius.ndim == 1:
-        return square
     whole = torch.ones_like(square, dtype=torch.float32)
     return _Rings(square, square, whole, torch.zeros_like(whole))
 
@@ -147,16 +150,19 @@ def _search(
     queries: Tensor,
     keys: Tensor,
     ahead: Tensor,
-    tiles: Tiling,
-    limits: Tensor | _Rings,
+    tilings: Sequence[Tiling],
+    limits: Sequence[int] | _Rings,
     candidates: int,
     dtype: torch.dtype,
 ) -> tuple[Tensor, Tensor]:
-    """The best candidates of every query: indices into R*h*w cells and what counts in fp32, both [N*Q, candidates]."""
+    """The best candidates of every query: indices into R*h*w cells and what counts in fp32, both [N*Q, candidates].
+
+    tilings: one for each reference, which differ in how far its windows reach.
+    """
     count, cells, channels = keys.shape
-    reached = tiles.keys.shape[1]
     hidden = torch.finfo(dtype).min / 4  # two may add up; infinities would not survive packing
-    columns = max(count * reached, candidates)
+    reached = sum(tiles.keys.shape[1] for tiles in tilings)
+    columns = max(reached, candidates)
     levels = group_levels(columns, candidates)
     columns = -(-columns // GROUP**levels) * GROUP**levels
 
@@ -171,28 +177,34 @@ def _search(
     key_table[:, :cells, channels] = ahead[:, None]
     key_table[:, cells, channels] = hidden
     key_table, key_rows = key_table.flatten(0, 1), keys.flatten(0, 1)
-    first = torch.arange(count, dtype=torch.int32, device=keys.device)[:, None] * (cells + 1)
 
-    step = _tiles_at_once(columns, dtype, keys.device)
-    buffer = torch.empty(min(step, len(tiles.keys)), columns, TILE**2, dtype=dtype, device=keys.device)
-    reach = tiles.reach.T.contiguous()
+    reach = torch.cat([tiles.reach.T for tiles in tilings])
     if isinstance(limits, _Rings):
+        reach = pad(reach, (0, 0, 0, columns - reached), value=_FAR)
         shared = queries.float() @ common.float()
     else:
-        bias = _bias(reach, limits, columns, hidden, dtype)
+        widths = torch.tensor([len(tiles.reach.T) for tiles in tilings], device=keys.device)
+        squares = (torch.tensor(limits, device=keys.device) ** 2).repeat_interleave(widths)
+        bias = torch.where(reach <= squares[:, None], 0.0, hidden).to(dtype)
+        bias = pad(bias, (0, 0, 0, columns - reached))  # what is there lies outside the grid and hides itself
+    among, outside = (
+        tilings[0].queries,
+        pad(torch.empty(1, 0), (0, columns - reached), value=cells).int().to(keys.device),
+    )
+    step = _tiles_at_once(columns, dtype, keys.device)
+    buffer = torch.empty(min(step, len(among)), columns, TILE**2, dtype=dtype, device=keys.device)
     found, products = [], []
-    for start in range(0, len(tiles.keys), step):
-        chosen, offsets = tiles.queries[start : start + step], tiles.keys[start : start + step]
+    for start in range(0, len(among), step):
+        chosen = among[start : start + step]
         n = len(chosen)
-        places = (offsets[:, None] + first).flatten(1)
-        places = pad(places, (0, columns - places.shape[1]), value=cells)
+        halos = [tiles.keys[start : start + step] + r * (cells + 1) for r, tiles in enumerate(tilings)]
+        places = torch.cat([*halos, outside.expand(n, -1)], dim=1)
         q = query_table.index_select(0, chosen.flatten()).view(n, TILE**2, -1)
         k = key_table.index_select(0, places.flatten()).view(n, columns, -1)
         if isinstance(limits, _Rings):
             rings = limits.select(chosen)
             rough = torch.bmm(k, q.transpose(1, 2), out=buffer[:n])
-            table = rough[:, : count * reached].view(n, count, reached, TILE**2)
-            rings.bend(table, reach, shared[chosen][:, None], hidden)
+            rings.bend(rough, reach, shared[chosen][:, None], hidden)
         else:
             rough = torch.baddbmm(bias.expand(n, -1, -1), k, q.transpose(1, 2), out=buffer[:n])
 
@@ -205,18 +217,12 @@ def _search(
         exact = exact.mul_(queries.index_select(0, chosen.flatten()).float()[:, None]).sum(-1)
         exact += ahead[index // cells]
         if isinstance(limits, _Rings):
-            met = reach.expand(n, -1, -1).gather(1, best % reached)
+            met = reach.expand(n, -1, -1).gather(1, best)
             exact = rings.weigh(exact.view(n, -1, candidates).mT, met).mT.reshape(-1, candidates)
         found.append(index)
         hide = ~seen.mT.reshape(-1, candidates)
         products.append(exact.masked_fill_(hide, torch.finfo(torch.float32).min))
     return torch.cat(found), torch.cat(products)
-
-
-def _bias(reach: Tensor, limits: Tensor, columns: int, hidden: float, dtype: torch.dtype) -> Tensor:
-    """What hides the cells outside each reference's window: [1, columns, Q], for reach [K, Q] and limits r² [R]."""
-    bias = torch.where(reach <= limits[:, None, None], 0.0, hidden).to(dtype).flatten(0, 1)
-    return pad(bias, (0, 0, 0, columns - len(bias)))[None]
 
 
 def _tiles_at_once(columns: int, dtype: torch.dtype, device: torch.device) -> int:

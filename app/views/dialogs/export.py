@@ -158,7 +158,7 @@ class ExportDialog(QDialog):
 
     def _list(self) -> QListWidget:
         formats = QListWidget()
-        formats.setFixedWidth(30 * UNIT)
+        formats.setFixedWidth(33 * UNIT)
         for choice in self._choices.values():
             item = QListWidgetItem(choice.title)
             item.setData(Qt.ItemDataRole.UserRole, choice.id)
