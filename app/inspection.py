@@ -98,7 +98,9 @@ class Inspection:
         self._channels = Channels((), (), source.size, self._size)
         store = FeatureStore(source, extractor, self._size, Stopwatch())
         self._query, self._keys = store.match(frame, self.references, value=options.value or "off")
-        self.affinity = frame_affinity(self._query, self._keys, options, [r in self._labels for r in self.references])
+        anchored = [r in self._labels for r in self.references]
+        self._anchors = sum(anchored)
+        self.affinity = frame_affinity(self._query, self._keys, options, anchored)
         value = store.value_map(frame)
         self._value = None if value is None else value.cpu().numpy()
         motion = store.motion(frame)
@@ -118,7 +120,7 @@ class Inspection:
         if self._value is not None:
             picture = map_picture(self._value, self._size)
             yield "value", ramp_plate(picture, "Value", title, "0, background", "1, worth matching")
-        sure = confidence(self.affinity, self._options.temperature).cpu().numpy()
+        sure = confidence(self.affinity, self._options.temperature_with(self._anchors)).cpu().numpy()
         picture = map_picture(sure, self._size)
         yield "confidence", ramp_plate(picture, "Confidence", against, "0, votes are spread", "1, one vote decides")
         yield from self._sampling_pages(title, against)
@@ -200,8 +202,7 @@ class Inspection:
     def _radius(self, x: int, y: int) -> int:
         """How far the cell (x, y) looks, in cells; in some reference or other."""
         if self._options.sampler == "fixed":
-            wide = self._options.anchor_radius if len(set(self.references) & self._labels.keys()) == 1 else 0
-            return max(self._options.radius, wide)
+            return max(self._options.radius, self._options.radius_with(self._anchors))
         return int(self._sampling.radius[y, x])
 
     def _seen(self, window: _Window) -> BoolArray:

@@ -1,8 +1,10 @@
-"""Options that several commands share: one wording, one default, one way to read them."""
+"""Options that several commands share: each is written down once, with its wording and its default."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Collection
+from functools import partial, wraps
 from typing import Annotated, Any, TypeVar
 
 import typer
@@ -10,43 +12,10 @@ import typer
 from model.types import PropagationOptions
 
 T = TypeVar("T")
+Command = Callable[..., None]
 
 DEFAULT = PropagationOptions()
-DEFAULT_SIZE = DEFAULT.short_side or 0
-DEFAULT_LONG_TERM = ",".join(map(str, DEFAULT.long_term))
-DEFAULT_SHORT_TERM = ",".join(map(str, DEFAULT.short_term))
-DEFAULT_SOFT = DEFAULT.labels == "soft"
 MATCHING, MEMORY, RESULTS, MANY = "Matching", "Memory", "Results", "Many videos"
-
-Device = Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1 or mps; the fastest when left out.")]
-Weights = Annotated[
-    str | None, typer.Option(help="Encoder file, or untrained or lab; the bundled encoder when left out.")
-]
-Size = Annotated[
-    int, typer.Option(min=0, help="Short side in pixels to work on; 0 = the video's own.", rich_help_panel=MATCHING)
-]
-Radius = Annotated[int, typer.Option(help="Window radius in cells of 4 pixels.", rich_help_panel=MATCHING)]
-Sampler = Annotated[
-    str,
-    typer.Option(help="Who sets windows: fixed (the radius), contract or grow (clusters).", rich_help_panel=MATCHING),
-]
-Window = Annotated[str, typer.Option(help="square or circle.", rich_help_panel=MATCHING)]
-TopK = Annotated[int, typer.Option(help="Votes per cell.", rich_help_panel=MATCHING)]
-Temperature = Annotated[float, typer.Option(help="Softmax temperature of the votes.", rich_help_panel=MATCHING)]
-Colour = Annotated[
-    float, typer.Option(help="Weight of colour beside features; 0 = features alone.", rich_help_panel=MATCHING)
-]
-Edges = Annotated[str, typer.Option(help="Mask edges: guided (by the picture) or bilinear.", rich_help_panel=MATCHING)]
-Decoder = Annotated[
-    str | None,
-    typer.Option(help="Mask decoder: off, bundled, or its file; see --set rounds.", rich_help_panel=MATCHING),
-]
-LongTerm = Annotated[
-    str, typer.Option(help="Frames to keep, as distances from the labelled frame.", rich_help_panel=MEMORY)
-]
-ShortTerm = Annotated[str, typer.Option(help="Recent frames to look at, as distances back.", rich_help_panel=MEMORY)]
-Soft = Annotated[bool, typer.Option("--soft/--hard", help="Memory carries shares, or ids.", rich_help_panel=MEMORY)]
-
 RARE: dict[str, Callable[[str], object]] = {
     "clusters": int,
     "grow_above": float,
@@ -54,30 +23,48 @@ RARE: dict[str, Callable[[str], object]] = {
     "value": str,
     "rounds": int,
     "trust": float,
+    "several_temperature": float,
     "anchor_radius": int,
 }
-Rare = Annotated[
-    list[str] | None,
-    typer.Option("--set", help=f"One of {', '.join(RARE)}, as name=value; repeatable.", rich_help_panel=MATCHING),
+
+Device = Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1 or mps; the fastest when left out.")]
+Weights = Annotated[
+    str | None, typer.Option(help="Encoder file, or untrained or lab; the bundled encoder when left out.")
 ]
+
+_matching = partial(typer.Option, rich_help_panel=MATCHING)
+_memory = partial(typer.Option, rich_help_panel=MEMORY)
+_results = partial(typer.Option, rich_help_panel=RESULTS)
 
 
 def propagation_options(
-    size: int,
-    radius: int,
-    sampler: str,
-    window: str,
-    top_k: int,
-    temperature: float,
-    colour: float,
-    edges: str,
-    long_term: str,
-    short_term: str,
-    soft: bool,
-    references: int = DEFAULT.anchors,
-    cycle: bool = DEFAULT.cycle,
-    rare: list[str] | None = None,
-    decoder: str | None = DEFAULT.decoder,
+    size: Annotated[int, _matching(min=0, help="Short side in pixels to work on; 0 = the video's own.")] = (
+        DEFAULT.short_side or 0
+    ),
+    radius: Annotated[int, _matching(help="Window radius in cells of 4 pixels.")] = DEFAULT.radius,
+    sampler: Annotated[
+        str, _matching(help="Who sets windows: fixed (the radius), contract or grow (clusters).")
+    ] = DEFAULT.sampler,
+    window: Annotated[str, _matching(help="square or circle.")] = DEFAULT.window,
+    top_k: Annotated[int, _matching(help="Votes per cell.")] = DEFAULT.top_k,
+    temperature: Annotated[float, _matching(help="Softmax temperature of the votes.")] = DEFAULT.temperature,
+    colour: Annotated[float, _matching(help="Weight of colour beside features; 0 = features alone.")] = DEFAULT.colour,
+    edges: Annotated[str, _matching(help="Mask edges: guided (by the picture) or bilinear.")] = DEFAULT.edges,
+    decoder: Annotated[
+        str | None, _matching(help="Mask decoder: off, bundled, or its file; see --set rounds.")
+    ] = DEFAULT.decoder,
+    references: Annotated[int, _memory(help="Labelled frames, the nearest ones, to look at.")] = DEFAULT.anchors,
+    long_term: Annotated[str, _memory(help="Frames to keep, as distances from the labelled frame.")] = (
+        ",".join(map(str, DEFAULT.long_term))
+    ),
+    short_term: Annotated[str, _memory(help="Recent frames to look at, as distances back.")] = (
+        ",".join(map(str, DEFAULT.short_term))
+    ),
+    soft: Annotated[bool, _memory("--soft/--hard", help="Memory carries shares, or ids.")] = DEFAULT.labels == "soft",
+    rare: Annotated[
+        list[str] | None, _matching("--set", help=f"One of {', '.join(RARE)}, as name=value; repeatable.")
+    ] = None,
+    cycle: Annotated[bool, _results("--cycle", help="Report forward-backward disagreement.")] = DEFAULT.cycle,
 ) -> PropagationOptions:
     """From what was typed. ValueError, naming the option, for what cannot be."""
     return PropagationOptions(
@@ -89,14 +76,42 @@ def propagation_options(
         temperature=temperature,
         colour=colour,
         edges=edges,
+        decoder=decoder,
         anchors=references,
         long_term=tuple(values(long_term, int, "--long-term")),
         short_term=tuple(values(short_term, int, "--short-term")),
         labels="soft" if soft else "hard",
         cycle=cycle,
-        decoder=decoder,
         **_rare(rare or []),
     )
+
+
+def with_propagation_options(
+    only: Collection[str] | None = None, leave_out: Collection[str] = ()
+) -> Callable[[Command], Command]:
+    """For a command with a parameter `options`: a PropagationOptions, which is typed as options of the command line.
+
+    In the place of that parameter typer sees the parameters of `propagation_options`: all, or `only` these, but those
+    to `leave_out`. What cannot be typed has its default.
+    """
+    known = inspect.signature(propagation_options, eval_str=True).parameters
+    assert known.keys() >= {*(only or ()), *leave_out}
+    typed = [known[name] for name in known if name not in leave_out and (only is None or name in only)]
+
+    def decorated(command: Command) -> Command:
+        own = inspect.signature(command, eval_str=True)
+        shown = [p for one in own.parameters.values() for p in (typed if one.name == "options" else [one])]
+
+        @wraps(command)
+        def run(**given: Any) -> None:
+            options = propagation_options(**{p.name: given.pop(p.name) for p in typed if p.name in given})
+            command(**given, options=options)
+
+        run.__signature__ = own.replace(parameters=shown)  # type: ignore[attr-defined]
+        run.__annotations__ = {p.name: p.annotation for p in shown}
+        return run
+
+    return decorated
 
 
 def _rare(given: list[str]) -> dict[str, Any]:

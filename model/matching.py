@@ -21,11 +21,10 @@ def frame_affinity(
 ) -> Affinity:
     """The affinity of a frame [C, h, w] to its references [R, C, h, w], all as `FeatureStore.get` gives them.
 
-    anchored: [R] which of them are anchors, with the head start `options.trust`, and a single one with the window
-        `options.anchor_radius`. None when left out.
+    anchored: [R] which of them are anchors, with the head start `options.trust`; none when left out.
     """
     anchored = anchored or [False] * len(keys)
-    wide = max(options.radius, options.anchor_radius) if sum(anchored) == 1 else options.radius
+    wide = options.radius_with(sum(anchored))
     radius: Radius | WindowPair = [wide if anchor else options.radius for anchor in anchored]
     if options.sampler != "fixed":
         looks = without_colour(query), without_colour(keys)
@@ -36,7 +35,7 @@ def frame_affinity(
         keys,
         radius=radius,
         top_k=options.top_k,
-        temperature=options.temperature,
+        temperature=options.temperature_with(sum(anchored)),
         window=options.window,
         zero=common_product(query, options.colour),
         bias=[options.trust * anchor for anchor in anchored],

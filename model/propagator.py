@@ -327,9 +327,10 @@ class _Walk:
         values = torch.stack([entry.values for entry in references.values()])
         known = torch.stack([entry.known for entry in references.values()])
         with self._stopwatch("affinity"):
-            affinity = frame_affinity(query, keys, self._options, [r in self._anchors for r in references])
+            anchored = [reference in self._anchors for reference in references]
+            affinity = frame_affinity(query, keys, self._options, anchored)
             carried = carry(affinity, values, known)
-            sure = confidence(affinity, self._options.temperature).cpu()
+            sure = confidence(affinity, self._options.temperature_with(sum(anchored))).cpu()
             disagreement = self._disagreement(affinity, query, keys, values, carried) if self._options.cycle else None
         told = known[behind].any(dim=0)
         entry = shown = Entry(carried * told[:, None, None].to(carried.device), told)

@@ -147,7 +147,9 @@ class PropagationOptions:
     clusters:    K of that sampler; grow_above: its θ, the similarity to a cluster above which a region grows.
     window:      "square" or "circle".
     top_k:       votes per query cell, over all references together.
-    temperature: softmax temperature on cosine similarities.
+    temperature: softmax temperature on cosine similarities, where a single anchor votes;
+    several_temperature: where several do. Labels that a person gave near by deserve a loud vote; those that were
+                 carried far do better as a mean of many.
     colour:      weight of the colour distance of two cells beside their features; 0 = features alone.
     trust:       head start of an anchor's votes over others, in units of similarity: labels that a person gave are
                  worth more than labels that were carried.
@@ -176,6 +178,7 @@ class PropagationOptions:
     window: str = "circle"
     top_k: int = 6
     temperature: float = 0.14
+    several_temperature: float = 0.05
     colour: float = 36.0
     trust: float = 0.04
     anchor_radius: int = 18
@@ -200,6 +203,7 @@ class PropagationOptions:
             "window": self.window in ("square", "circle"),
             "top_k": self.top_k >= 1,
             "temperature": self.temperature > 0,
+            "several_temperature": self.several_temperature > 0,
             "colour": self.colour >= 0,
             "trust": self.trust >= 0,
             "anchor_radius": self.anchor_radius >= 1,
@@ -216,6 +220,14 @@ class PropagationOptions:
         for name, ok in checks.items():
             if not ok:
                 raise ValueError(f"option {name} cannot be {getattr(self, name)!r}")
+
+    def temperature_with(self, anchors: int) -> float:
+        """The temperature of a frame's votes, so many of whose references are anchors."""
+        return self.several_temperature if anchors > 1 else self.temperature
+
+    def radius_with(self, anchors: int) -> int:
+        """The window radius in each of the anchors of a frame that has so many."""
+        return max(self.radius, self.anchor_radius) if anchors == 1 else self.radius
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ class TrainingOptions:
     flow_weights:     RAFT's, for recipes whose flow it estimates; those fetched before when left out.
     changes:          fields of the recipe that are replaced, by dotted name, as of `Recipe.changed`.
     batch, crop:      override the recipe's; a crop is then kept to the end.
+    rate:             overrides the recipe's learning rate; weights that are good already ask for a tenth of it.
     accumulate:       parts in which every process takes its share of a batch, one after the other, to save memory.
     workers:          processes that read samples ahead; 0 reads in the training process.
     checkpoint_every: steps between two checkpoints: no more are lost when the run is killed.
@@ -32,6 +33,7 @@ class TrainingOptions:
     minutes: float | None = None
     batch: int | None = None
     crop: int | None = None
+    rate: float | None = None
     accumulate: int = 1
     seed: int = 0
     device: str | None = None
@@ -49,7 +51,7 @@ class TrainingOptions:
     def __post_init__(self) -> None:
         if self.steps is None and self.minutes is None:
             raise ValueError("a training run needs a budget: steps or minutes")
-        for name in ("steps", "minutes", "batch", "crop", "accumulate", "checkpoint_every"):
+        for name in ("steps", "minutes", "batch", "crop", "rate", "accumulate", "checkpoint_every"):
             value = getattr(self, name)
             if value is not None and value <= 0:
                 raise ValueError(f"{name} cannot be {value}; it is above 0")
@@ -67,6 +69,8 @@ class TrainingOptions:
         recipe = get_recipe(self.recipe).changed(self.changes)
         if self.batch is not None:
             recipe = replace(recipe, batch=self.batch)
+        if self.rate is not None:
+            recipe = replace(recipe, learning_rate=self.rate)
         if self.crop is not None:
             recipe = replace(recipe, crop=self.crop, crop_late=None)
         for crop in {recipe.crop, recipe.crop_at(1.0)}:

@@ -14,6 +14,7 @@ import os
 import platform
 import subprocess
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,9 @@ class RunDirectory:
             "commit": _commit(),
         }
         _write_json(self.card, card)
+        for left in self.folder.glob(".*.partial"):  # by a process that was killed while it wrote
+            with suppress(OSError):
+                left.unlink()
         told = self.metrics.read_text(encoding="utf-8", errors="replace") if self.metrics.exists() else ""
         lines = told.splitlines(keepends=True)
         with replacing(self.metrics) as partial:

@@ -26,7 +26,7 @@ _SAME = 16  # grey levels: pictures of one place that differ more than that in s
 class Look:
     """What one video, or one folder of photos, is.
 
-    seconds: its length; 0 for photos. frames: or photos. problem: why it cannot be used, or "".
+    seconds: its length; 0 for photos. frames: or photos. area: of a frame, pixels. problem: why it is of no use, or "".
     still:   nothing moves in it. prints: uint64 [_LOOKS], perceptual hashes of some frames, and these frames in small:
              float32 [_LOOKS, 32, 32]; None for photos and for what cannot be read.
     """
@@ -35,6 +35,7 @@ class Look:
     kind: str
     seconds: float = 0.0
     frames: int = 0
+    area: int = 0
     problem: str = ""
     still: bool = False
     prints: NDArray[np.uint64] | None = None
@@ -43,7 +44,7 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """What is known of all of them. duplicates: groups of videos that show nearly the same, the longest first."""
+    """What is known of all of them. duplicates: groups of videos that show nearly the same, the best first."""
 
     looks: tuple[Look, ...]
     total: int
@@ -101,19 +102,23 @@ def look_at(source: Path) -> Look:
                 return Look(source, "video", problem=f"{source}: a single frame is no video")
             seconds = float(video.times[-1] - video.times[0]) * count / (count - 1)
             places = np.linspace(0, count - 1, _LOOKS + 2).round().astype(int)[1:-1]
+            height, width = video.size
             images = [_small(video[int(frame)].image) for frame in places]
             beside = [_small(video[min(int(frame) + max(1, count // 8), count - 1)].image) for frame in places[:2]]
     except (ValueError, OSError) as error:
         return Look(source, "video", problem=str(error))
     moved = max(float(np.abs(a - b).mean()) for a in images for b in (*images, *beside))
     prints = np.array([fingerprint(image) for image in images], np.uint64)
-    return Look(source, "video", seconds, count, "", moved < _STILL, prints, np.stack(images))
+    return Look(source, "video", seconds, count, height * width, "", moved < _STILL, prints, np.stack(images))
 
 
 def duplicates(looks: Iterable[Look]) -> tuple[tuple[Path, ...], ...]:
-    """Groups of two and more videos that show nearly the same, whatever their size, format and compression."""
+    """Groups of two and more videos that show nearly the same, whatever their size, format and compression.
+
+    The longest, and of these the largest, is the first of its group.
+    """
     groups: list[list[Look]] = []
-    for look in sorted((k for k in looks if k.prints is not None), key=lambda k: (-k.frames, str(k.path))):
+    for look in sorted((k for k in looks if k.prints is not None), key=lambda k: (-k.frames, -k.area, str(k.path))):
         for group in groups:
             if _alike(group[0], look):
                 group.append(look)

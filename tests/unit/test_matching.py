@@ -45,3 +45,18 @@ def test_confidence_by_hand() -> None:
     """At twice the temperature that they are judged at, weights 3 : 1 stand for 9 : 1."""
     affinity = Affinity(torch.tensor([[0.75, 0.25], [1.0, 0.0]]), torch.tensor([[0, 1], [1, 1]]), (1, 2), 1)
     torch.testing.assert_close(confidence(affinity, 0.1), torch.tensor([[0.531, 1.0]]), atol=1e-3, rtol=0)
+
+
+def test_several_anchors_vote_at_their_own_temperature_and_within_the_usual_window() -> None:
+    pictures, _ = moving_squares()
+    looks = seen_by(list(pictures), 4, (0, 3, 6))
+    options = replace(OPTIONS, temperature=0.8, several_temperature=0.05, anchor_radius=12)
+    for anchored, temperature, radius in (
+        ([True, False, False], 0.8, 12),
+        ([True, False, True], 0.05, 6),
+    ):
+        same = replace(options, temperature=temperature, several_temperature=temperature)
+        same = replace(same, radius=6, anchor_radius=radius)
+        expected, found = frame_affinity(*looks, same, anchored), frame_affinity(*looks, options, anchored)
+        torch.testing.assert_close(found.weight, expected.weight)
+        assert (options.temperature_with(sum(anchored)), options.radius_with(sum(anchored))) == (temperature, radius)

@@ -75,15 +75,16 @@ def time_stages(
     remembered = values.expand(references, *values.shape)
 
     def match() -> torch.Tensor:
-        affinity = frame_affinity(query, keys, options)
-        return affinity.apply(remembered) + confidence(affinity, options.temperature)
+        affinity = frame_affinity(query, keys, options, [True] + [False] * (references - 1))
+        return affinity.apply(remembered) + confidence(affinity, options.temperature_with(1))
 
     match()  # builds its masks
     matching = meter.seconds(match)
     picture = pictures[0] if options.edges == "guided" else None
     labelling = meter.seconds(lambda: channels.decode_labels(values, known, picture))
 
-    compared = references * window_cells(channels.grid, options.radius, options.window)
+    radii = [options.radius_with(1)] + [options.radius] * (references - 1)
+    compared = sum(window_cells(channels.grid, radius, options.window) for radius in radii)
     return (
         Stage("decode", decoding, 3 * pixels, "byte", roof.bytes),
         Stage("encode", encoding, products, "FLOP", roof.flops),
