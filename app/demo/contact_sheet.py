@@ -20,7 +20,7 @@ MARGIN, GAP = 32, 10
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Shot:
-    """One frame of the demo. confidence: [h, w] in 0..1 on the feature grid; j: mean J of the objects, 0..1."""
+    """One frame of the demo. sureness: [h, w] in 0..1 on the feature grid; j: mean J of the objects, 0..1."""
 
     frame: int
     time: float
@@ -28,14 +28,14 @@ class Shot:
     truth: LabelMap
     labels: LabelMap
     keypoints: KeypointSet
-    confidence: FloatArray
+    sureness: FloatArray
     j: float
 
 
 def write_contact_sheet(
     path: Path, shots: Sequence[Shot], title: str, subtitle: str, legend: Mapping[int, str]
 ) -> None:
-    """A column per shot; rows: the picture, the truth, what was carried, and how confident that is.
+    """A column per shot; rows: the picture, the truth, what was carried, and how sure that is.
 
     legend: what to say of every object id.
     """
@@ -46,7 +46,7 @@ def write_contact_sheet(
         "video": [s.image for s in shots],
         "truth": [compose(s.image, s.truth) for s in shots],
         "carried": [compose(s.image, s.labels, s.keypoints) for s in shots],
-        "confidence": [_heat(s.confidence, s.image.shape[:2]) for s in shots],
+        "sureness": [_heat(s.sureness, s.image.shape[:2]) for s in shots],
     }
     top = 150
     bottom = top + len(rows) * (height + GAP)
@@ -72,7 +72,7 @@ def write_contact_sheet(
     right = WIDTH - MARGIN
     page.text(right, y, "1", 15, QUIET, "rs")
     page.ramp(right - 178, y, 160, RAMP)
-    page.text(right - 188, y, "confidence  0", 15, QUIET, "rs")
+    page.text(right - 188, y, "sureness  0", 15, QUIET, "rs")
     page.save(path)
 
 
@@ -97,8 +97,8 @@ def clock(seconds: float) -> str:
     return f"{hundredths // 6000}:{hundredths // 100 % 60:02d}.{hundredths % 100:02d}"
 
 
-def _heat(confidence: FloatArray, size: tuple[int, ...]) -> UInt8Array:
-    large = cv2.resize(confidence, (size[1], size[0]), interpolation=cv2.INTER_NEAREST)
+def _heat(sureness: FloatArray, size: tuple[int, ...]) -> UInt8Array:
+    large = cv2.resize(sureness, (size[1], size[0]), interpolation=cv2.INTER_NEAREST)
     return ramp_colours(np.asarray(large, np.float32))
 
 

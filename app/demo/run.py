@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+
+import numpy as np
 
 from app.demo.cast import CARRIER, OBJECTS
 from app.demo.contact_sheet import Shot, write_contact_sheet, write_hero
@@ -56,14 +59,17 @@ def run_demo(out: Path, frames: int, size: int, weights: str | None, device: str
     shown = sorted({round(i * (frames - 1) / (COLUMNS - 1)) for i in range(COLUMNS)})
     with open_video(sample.video) as source:
         anchors, notes = read_anchors((sample.first_frame, sample.points), source.size, len(source))
-        confidence: dict[int, FloatArray] = {}
+        sureness: dict[int, FloatArray] = {}
 
         def watch(result: PropagationResult) -> None:
             if result.frame in shown:
-                confidence[result.frame] = result.confidence
+                everywhere = np.ones_like(result.confidence)  # on the frame that a person labelled
+                sureness[result.frame] = everywhere if result.sureness is None else result.sureness
 
         options = PropagationOptions()
-        run = Propagation(source, anchors, extractor, options, Direction.FORWARD, 0, len(source), output, notes, watch)
+        way = Direction.FORWARD, 0, len(source)
+        load = partial(load_extractor, weights)
+        run = Propagation(source, anchors, extractor, options, *way, output, notes, watch, load)
         run.go(resume=False, overlay=True)
         scores = score(sample, output, run.keypoints, CARRIER)
         shots = [
@@ -74,7 +80,7 @@ def run_demo(out: Path, frames: int, size: int, weights: str | None, device: str
                 truth=sample.labels(frame),
                 labels=read_written(output.mask(frame)),
                 keypoints=run.keypoints[frame],
-                confidence=confidence[frame],
+                sureness=sureness[frame],
                 j=float(scores.frames[frame, :, 0].mean()),
             )
             for frame in shown
