@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from model.features import EncoderFeatures, FeatureExtractor, MotionFeatures, as_key, cell_colours, without_colour
+from model.shelf import Shelf
 from model.timing import Stopwatch
 from model.types import FloatArray, PropagationOptions, UInt8Array
 from model.video import VideoSource
@@ -82,8 +83,11 @@ class Memory:
 class FeatureStore:
     """Features of frames, computed when first asked for, the least recently used dropped beyond a byte budget.
 
-    A correction looks at frames again that were visited before; what is still here is not encoded twice. What an
-    encoder computed in bf16 is kept in bf16; colours keep their digits, since they weigh many times as much.
+    A correction looks at frames again that were visited before; what is still here, or on the shelf, is not encoded
+    twice. What an encoder computed in bf16 is kept in bf16; colours keep their digits, since they weigh many times as
+    much.
+
+    shelf: takes what goes beyond the budget.
     """
 
     def __init__(
@@ -93,10 +97,11 @@ class FeatureStore:
         working_size: tuple[int, int],
         stopwatch: Stopwatch,
         budget: int = 1 << 30,
+        shelf: Shelf | None = None,
     ) -> None:
         self._source, self._extractor, self._size = source, extractor, working_size
         self._engine = extractor if isinstance(extractor, MotionFeatures) else None
-        self._stopwatch, self._budget = stopwatch, budget
+        self._stopwatch, self._budget, self._shelf = stopwatch, budget, shelf
         self._compact = isinstance(extractor, EncoderFeatures) and extractor.bf16
         self._kept: OrderedDict[tuple[str, int], tuple[Tensor, ...]] = OrderedDict()
         self._bytes = 0
@@ -157,11 +162,15 @@ class FeatureStore:
         key = (kind, frame)
         parts = self._kept.get(key)
         if parts is None:
-            parts = self._kept[key] = make()
+            parts = self._shelf.get(key, self.device) if self._shelf is not None else None
+            parts = self._kept[key] = make() if parts is None else parts
             self._bytes += _size(parts)
         self._kept.move_to_end(key)
         while self._bytes > self._budget and len(self._kept) > 1:
-            self._bytes -= _size(self._kept.popitem(last=False)[1])
+            old, dropped = self._kept.popitem(last=False)
+            self._bytes -= _size(dropped)
+            if self._shelf is not None and old[0] != "plain":  # that is asked for only while a key is made
+                self._shelf.put(old, dropped)
         return parts
 
     def _picture(self, frame: int, image: UInt8Array | None) -> UInt8Array:

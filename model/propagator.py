@@ -7,6 +7,7 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import groupby
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -20,6 +21,7 @@ from model.matching import carry, confidence, frame_affinity
 from model.memory import Entry, FeatureStore, Memory
 from model.merging import fuse, merge_keypoints, merge_labels, overrule
 from model.refinement import Refiner, find_decoder
+from model.shelf import Shelf
 from model.spool import Spool
 from model.timing import Stopwatch
 from model.types import (
@@ -45,9 +47,17 @@ class Propagator:
     timings: seconds spent so far in decode, encode, affinity and labels.
     """
 
-    def __init__(self, source: VideoSource, extractor: FeatureExtractor, budget: int = 1 << 30) -> None:
-        """budget: bytes of features that are kept."""
+    def __init__(
+        self,
+        source: VideoSource,
+        extractor: FeatureExtractor,
+        budget: int = 1 << 30,
+        disk: int = 0,
+        folder: Path | None = None,
+    ) -> None:
+        """budget: bytes of features that are kept in memory; disk: bytes of others in a temporary file in `folder`."""
         self._source, self._extractor, self._budget = source, extractor, budget
+        self._disk, self._folder = disk, folder
         self._stopwatch = Stopwatch()
         self._stores: dict[tuple[int, int], FeatureStore] = {}
         self._decoders: dict[str | None, MaskDecoder | None] = {}
@@ -87,7 +97,8 @@ class Propagator:
         size = working_size(self._source.size, options.short_side)
         if size not in self._stores:
             self._stores.clear()  # one working size at a time, or the memory bound would not hold
-            self._stores[size] = FeatureStore(self._source, self._extractor, size, self._stopwatch, self._budget)
+            shelf = Shelf(self._disk, self._folder) if self._disk else None
+            self._stores[size] = FeatureStore(self._source, self._extractor, size, self._stopwatch, self._budget, shelf)
         return self._stores[size]
 
 

@@ -21,7 +21,7 @@ class TrainingOptions:
     rate:             overrides the recipe's learning rate; weights that are good already ask for a tenth of it.
     accumulate:       parts in which every process takes its share of a batch, one after the other, to save memory.
     workers:          processes that read samples ahead; 0 reads in the training process.
-    checkpoint_every: steps between two checkpoints: no more are lost when the run is killed.
+    checkpoint_every: steps between two checkpoints: no more are lost when the run is killed; fewer where they are slow.
     keep:             shares of the budget, above 0 and below 1, at which the weights are kept as they are then.
     without:          videos and folders of photos below the sources that are not learned from.
     """

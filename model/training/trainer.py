@@ -43,6 +43,7 @@ from model.training.state import TrainingState, save_weights, update_average
 __all__ = ["TrainingOptions", "dropped_channel", "sample_numbers", "train"]
 
 _MAX_GRADIENT = 5.0  # longer gradients are shortened to this norm
+_LONGEST_LOSS = 300.0  # seconds between two checkpoints, where steps are slow
 
 
 Watch = Callable[[TrainingState, AnyCorpus], None]
@@ -99,6 +100,7 @@ def _train(
     batches = Batches(samples, recipe.batch, options.workers, world, options.accumulate)
     started = time.monotonic() - state.elapsed
     reached = progress_of(options, state.step - 1, state.elapsed) if state.step else 0.0
+    saved = time.monotonic()
     with stop_on_signal() as stopped:
         while True:
             begun = time.monotonic()
@@ -123,8 +125,9 @@ def _train(
                 line = {"step": state.step, "progress": round(progress, 5), "rate": rate, **losses}
                 line |= {"seconds": round(time.monotonic() - begun, 4), "elapsed": round(state.elapsed, 2)}
                 run.log(line)
-                if state.step % options.checkpoint_every == 0:
+                if state.step % options.checkpoint_every == 0 or time.monotonic() - saved > _LONGEST_LOSS:
                     state.save(run.checkpoint, recipe, options.seed)
+                    saved = time.monotonic()
                 if watch is not None:
                     watch(state, corpus)
                 report(line)
