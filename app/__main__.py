@@ -9,7 +9,7 @@ import sys
 import typer
 
 from app import program
-from app.mistakes import is_out_of_memory, message_of
+from app.mistakes import OUT_OF_MEMORY, is_out_of_memory, message_of
 
 INTERRUPTED = 130  # what a shell expects after Ctrl+C
 MISTAKE = 2
@@ -56,8 +56,7 @@ def run(arguments: list[str] | None = None) -> int:
         if isinstance(error, ValueError | OSError):
             return _say(message_of(error), MISTAKE)
         if is_out_of_memory(error):
-            words = "memory ran out: a smaller working size, batch or crop needs less; what is done is kept"
-            return _say(words, MISTAKE)
+            return _say(OUT_OF_MEMORY, MISTAKE)
         words = f"{type(error).__name__}: {error} (an error of the program: mer doctor --report shows where)"
         return _say(words, UNEXPECTED)
 

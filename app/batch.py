@@ -17,7 +17,7 @@ from app import __version__
 from app.interrupt import stop_requested
 from app.io.atomic import write_text
 from app.io.output import OutputFolder
-from app.mistakes import message_of
+from app.mistakes import OUT_OF_MEMORY, is_out_of_memory, message_of
 from app.propagation import Interrupted
 from app.task import Settings, Task, prepared
 
@@ -64,6 +64,7 @@ Engine = Callable[[Sequence[Job], Settings, Stopping], Iterator[Outcome]]
 def carry(job: Job, settings: Settings) -> Outcome:
     """One video, in whatever process this is. Nothing that goes wrong is raised: it is the outcome."""
     begun = time.monotonic()
+    _LOG.info("%s begins: %s", job.name, job.task.video)
     frames, message = 0, ""
     notes: tuple[str, ...] = ()
     with redirect_stderr(_Lines(job.name, sys.stderr)):
@@ -82,8 +83,11 @@ def carry(job: Job, settings: Settings) -> Outcome:
             end, message = End.FAILED, message_of(error)
         except Exception as error:
             _LOG.error("%s failed", job.name, exc_info=error)
-            end, message = End.FAILED, f"{type(error).__name__}: {error} (an error of the program)"
-    return Outcome(job.name, end, frames, round(time.monotonic() - begun, 2), " ".join(message.split()), notes)
+            told = f"{type(error).__name__}: {error} (an error of the program)"
+            end, message = End.FAILED, OUT_OF_MEMORY if is_out_of_memory(error) else told
+    outcome = Outcome(job.name, end, frames, round(time.monotonic() - begun, 2), " ".join(message.split()), notes)
+    _LOG.log(logging.WARNING if end is End.FAILED else logging.INFO, "%s", _told(outcome))
+    return outcome
 
 
 def run_batch(

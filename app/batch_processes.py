@@ -13,6 +13,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnContext
 
 from app.batch import End, Job, Outcome, Stopping, carry
+from app.io import log
 from app.task import Settings
 
 _CORES = 4  # that a process keeps busy, where nobody says how many processes there shall be
@@ -116,6 +117,7 @@ def _serve(pipe: Connection, settings: Settings, number: int, count: int) -> Non
         os.setsid()  # Ctrl+C in the terminal is for the first process: it tells us
     signal.signal(signal.SIGTERM, _interrupt)
     threading.Thread(target=_outlive_nobody, daemon=True).start()
+    log.join(f"worker {number + 1} of {count} of a batch")
     try:
         import torch
 

@@ -24,6 +24,7 @@ QUICK = {"sizes": "480", "objects": "1", "lengths": "50"}
 FULL = {"sizes": "240,480,1080", "objects": "1,5,20", "lengths": "50,500,5000"}
 
 
+@opt.with_propagation_options(only=("size", "radius", "top_k"))
 def bench(
     video: Annotated[Path | None, typer.Argument(help="A video or folder in place of made-up ones.")] = None,
     sizes: Annotated[str | None, typer.Option(help=f"Heights of made-up videos [{QUICK['sizes']}].")] = None,
@@ -38,9 +39,7 @@ def bench(
     long: Annotated[int, typer.Option(min=0, help="Also a pass over so many frames of 64×48, for memory.")] = 0,
     frames: Annotated[int, typer.Option(min=1, help="Frames to measure, behind a warm-up.")] = 20,
     rounds: Annotated[int, typer.Option(min=1, help="The best of so many rounds counts.")] = 2,
-    size: opt.Size = opt.DEFAULT_SIZE,
-    radius: opt.Radius = opt.DEFAULT.radius,
-    top_k: opt.TopK = opt.DEFAULT.top_k,
+    options: PropagationOptions = opt.DEFAULT,
     weights: opt.Weights = None,
     device: opt.Device = None,
     recipe: Annotated[str, typer.Option(help="Time a training step of this recipe; none = no step.")] = "dense",
@@ -85,7 +84,6 @@ def bench(
         import torch
 
         torch.set_num_threads(1)
-    options = PropagationOptions(short_side=size or None, radius=radius, top_k=top_k)
     extractor = load_extractor(weights, device)
     with nullcontext() if video is None else open_video(video) as source:
         figures = run_suite(plan, extractor, options, _made_up, lambda text: typer.echo(text, err=True), source)

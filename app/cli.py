@@ -13,7 +13,7 @@ from app.ablate_cli import ablate
 from app.adapt_cli import adapt
 from app.bench_cli import bench
 from app.demo.cli import demo
-from app.doctor import doctor
+from app.doctor_cli import doctor
 from app.evaluate_cli import evaluate
 from app.export_cli import export
 from app.inspect_cli import inspect

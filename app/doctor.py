@@ -1,4 +1,4 @@
-"""`mer doctor`: what this machine and this installation offer, and what to do where something is amiss."""
+"""What this machine and this installation offer, and what to do where something is amiss."""
 
 from __future__ import annotations
 
@@ -9,9 +9,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from importlib import import_module, metadata
 from pathlib import Path
-from typing import Annotated
-
-import typer
 
 GIB = 2**30
 
@@ -45,36 +42,8 @@ PACKAGES = (
 ENCODERS = (("h264", "overlay videos"), ("libvpx-vp9", "VP9 export"), ("prores_ks", "ProRes export"))
 
 
-def doctor(
-    report: Annotated[
-        bool, typer.Option("--report", help="As plain text, with the end of the log: for a report of a fault.")
-    ] = False,
-) -> None:
-    """Tell what this machine offers.
-
-    The exit code is 1 if something essential is missing.
-    """
-    if report:
-        from app.diagnostics import report as text
-
-        typer.echo(text(), nl=False)
-        return
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table("what", "found", "", "remedy")
-    colours = {Level.OK: "green", Level.WARNING: "yellow", Level.MISSING: "red"}
-    levels = []
-    for finding in examine():
-        table.add_row(finding.name, finding.found, f"[{colours[finding.level]}]{finding.level}[/]", finding.remedy)
-        levels.append(finding.level)
-    Console().print(table)
-    if Level.MISSING in levels:
-        raise typer.Exit(1)
-
-
 def examine() -> Iterator[Finding]:
-    """Everything that `mer doctor` looks at, row by row."""
+    """Everything that is looked at, row by row."""
     python = platform.python_version()
     supported = python.split(".")[:2] in (["3", "11"], ["3", "12"])
     level = Level.OK if supported else Level.WARNING

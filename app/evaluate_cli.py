@@ -25,23 +25,12 @@ Json = Annotated[str | None, typer.Option("--json", help="Also write the scores 
 
 
 @evaluate.command()
+@opt.with_propagation_options(leave_out=("references", "cycle"))
 def davis(
     root: Annotated[Path, typer.Argument(help="Folder with JPEGImages/480p and Annotations/480p.")],
     sequences: Sequences = None,
     weights: opt.Weights = None,
-    size: opt.Size = opt.DEFAULT_SIZE,
-    radius: opt.Radius = opt.DEFAULT.radius,
-    sampler: opt.Sampler = opt.DEFAULT.sampler,
-    window: opt.Window = opt.DEFAULT.window,
-    top_k: opt.TopK = opt.DEFAULT.top_k,
-    temperature: opt.Temperature = opt.DEFAULT.temperature,
-    colour: opt.Colour = opt.DEFAULT.colour,
-    edges: opt.Edges = opt.DEFAULT.edges,
-    decoder: opt.Decoder = opt.DEFAULT.decoder,
-    long_term: opt.LongTerm = opt.DEFAULT_LONG_TERM,
-    short_term: opt.ShortTerm = opt.DEFAULT_SHORT_TERM,
-    soft: opt.Soft = opt.DEFAULT_SOFT,
-    rare: opt.Rare = None,
+    options: PropagationOptions = opt.DEFAULT,
     device: opt.Device = None,
     json_path: Json = None,
     results: Annotated[Path | None, typer.Option(help="Keep the predicted masks in this folder.")] = None,
@@ -55,21 +44,6 @@ def davis(
         if score is not None:
             report = score_folder(root, score, sequences=_names(sequences), progress=progress)
         else:
-            options = opt.propagation_options(
-                size,
-                radius,
-                sampler,
-                window,
-                top_k,
-                temperature,
-                colour,
-                edges,
-                long_term,
-                short_term,
-                soft,
-                rare=rare,
-                decoder=decoder,
-            )
             propagate, provenance = _propagator(weights, device)
             report = evaluate_davis(
                 root,
@@ -90,6 +64,7 @@ def davis(
 
 
 @evaluate.command()
+@opt.with_propagation_options(leave_out=("decoder", "references", "cycle"))
 def keypoints(
     path: Annotated[Path, typer.Argument(help="JHMDB folder, or a BADJA file of joints (.json).")],
     davis_root: Annotated[
@@ -97,27 +72,13 @@ def keypoints(
     ] = None,
     sequences: Sequences = None,
     weights: opt.Weights = None,
-    size: opt.Size = opt.DEFAULT_SIZE,
-    radius: opt.Radius = opt.DEFAULT.radius,
-    sampler: opt.Sampler = opt.DEFAULT.sampler,
-    window: opt.Window = opt.DEFAULT.window,
-    top_k: opt.TopK = opt.DEFAULT.top_k,
-    temperature: opt.Temperature = opt.DEFAULT.temperature,
-    colour: opt.Colour = opt.DEFAULT.colour,
-    edges: opt.Edges = opt.DEFAULT.edges,
-    long_term: opt.LongTerm = opt.DEFAULT_LONG_TERM,
-    short_term: opt.ShortTerm = opt.DEFAULT_SHORT_TERM,
-    soft: opt.Soft = opt.DEFAULT_SOFT,
-    rare: opt.Rare = None,
+    options: PropagationOptions = opt.DEFAULT,
     device: opt.Device = None,
     json_path: Json = None,
 ) -> None:
     """PCK@0.1 and PCK@0.2 over all visible points, by the rules of JHMDB or BADJA."""
     _check_writable(json_path)
     with _progress() as progress:
-        options = opt.propagation_options(
-            size, radius, sampler, window, top_k, temperature, colour, edges, long_term, short_term, soft, rare=rare
-        )
         from model.evaluation.keypoint_sets import read_badja, read_jhmdb
         from model.evaluation.keypoints import evaluate_keypoints
 
@@ -134,11 +95,12 @@ def keypoints(
 
 
 @evaluate.command()
+@opt.with_propagation_options(only=("size",))
 def sweep(
     root: Annotated[Path, typer.Argument(help="Folder with JPEGImages/480p and Annotations/480p.")],
     sequences: Sequences = None,
     weights: opt.Weights = None,
-    size: opt.Size = opt.DEFAULT_SIZE,
+    options: PropagationOptions = opt.DEFAULT,
     radius: Annotated[str, typer.Option(help="Window radii to try, separated by commas.")] = str(opt.DEFAULT.radius),
     sampler: Annotated[str, typer.Option(help="fixed, contract, grow, or several.")] = opt.DEFAULT.sampler,
     top_k: Annotated[str, typer.Option(help="Numbers of votes to try.")] = str(opt.DEFAULT.top_k),
@@ -170,7 +132,7 @@ def sweep(
         root,
         load_extractor(weights, device),
         grid,
-        base=PropagationOptions(short_side=size or None),
+        base=options,
         sequences=_names(sequences),
         note=lambda text: typer.echo(text, err=True),
     )
@@ -184,13 +146,14 @@ def sweep(
 
 
 @evaluate.command()
+@opt.with_propagation_options(only=("size",))
 def effort(
     root: Annotated[Path, typer.Argument(help="Folder with JPEGImages/480p and Annotations/480p.")],
     sequences: Sequences = None,
     target: Annotated[float, typer.Option(min=0, max=1, help="Mean J at which the annotator is content.")] = 0.9,
     limit: Annotated[int, typer.Option(min=1, help="Human frames after which the annotator gives up.")] = 12,
     weights: opt.Weights = None,
-    size: opt.Size = opt.DEFAULT_SIZE,
+    options: PropagationOptions = opt.DEFAULT,
     device: opt.Device = None,
     json_path: Json = None,
 ) -> None:
@@ -203,7 +166,6 @@ def effort(
     from model.features import load_extractor
 
     extractor = load_extractor(weights, device)
-    options = PropagationOptions(short_side=size or None)
     with _progress() as progress:
         report = evaluate_effort(
             root,
@@ -230,14 +192,8 @@ def _propagator(weights: str | None, device: str | None) -> tuple[Propagate, dic
 def _show_effort(report: EffortReport, json_path: str | None) -> None:
     from app.effort import Pick
 
-    text = json.dumps(report.as_dict(), indent=2)
-    if json_path == "-":
-        typer.echo(text)
+    if _told_as_json(report.as_dict(), json_path):
         return
-    if json_path is not None:
-        from app.io.atomic import write_text
-
-        write_text(Path(json_path), text + "\n")
     from rich.console import Console
     from rich.table import Table
 
@@ -281,6 +237,18 @@ def _check_writable(json_path: str | None) -> None:
         raise ValueError(f"--json: {folder} is not a folder that can be written to")
 
 
+def _told_as_json(report: dict[str, Any], json_path: str | None) -> bool:
+    """Write the file that was asked for, or print it: then nothing else is to be printed."""
+    text = json.dumps(report, indent=2)
+    if json_path == "-":
+        typer.echo(text)
+    elif json_path is not None:
+        from app.io.atomic import write_text
+
+        write_text(Path(json_path), text + "\n")
+    return json_path == "-"
+
+
 def _show(
     report: dict[str, Any],
     columns: Iterable[str],
@@ -290,14 +258,8 @@ def _show(
     last: str = "mean",
 ) -> None:
     """The table, or the JSON, or both."""
-    text = json.dumps(report, indent=2)
-    if json_path == "-":
-        typer.echo(text)
+    if _told_as_json(report, json_path):
         return
-    if json_path is not None:
-        from app.io.atomic import write_text
-
-        write_text(Path(json_path), text + "\n")
     from rich.console import Console
     from rich.table import Table
 

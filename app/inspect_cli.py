@@ -14,7 +14,10 @@ from model.types import PropagationOptions
 if TYPE_CHECKING:
     from app.inspection import Ballot
 
+SEEN = ("size", "radius", "sampler", "window", "top_k", "temperature", "colour")  # options that a picture shows
 
+
+@opt.with_propagation_options(only=SEEN)
 def inspect(
     video: Annotated[Path, typer.Argument(help="A video file, or a folder of images.")],
     frame: Annotated[int, typer.Option(min=0, help="The frame to look at, counted from 0.")],
@@ -31,13 +34,7 @@ def inspect(
     fps: Annotated[float | None, typer.Option(help="Frame rate of a folder of images; 25 when left out.")] = None,
     device: opt.Device = None,
     weights: opt.Weights = None,
-    size: opt.Size = opt.DEFAULT_SIZE,
-    radius: opt.Radius = opt.DEFAULT.radius,
-    sampler: opt.Sampler = opt.DEFAULT.sampler,
-    window: opt.Window = opt.DEFAULT.window,
-    top_k: opt.TopK = opt.DEFAULT.top_k,
-    temperature: opt.Temperature = opt.DEFAULT.temperature,
-    colour: opt.Colour = opt.DEFAULT.colour,
+    options: PropagationOptions = opt.DEFAULT,
 ) -> None:
     """Show what the method sees of one frame: motion, features, clusters, sampling radius, confidence and votes.
 
@@ -45,15 +42,6 @@ def inspect(
     the first --reference, or else frame 0.
     """
     pixel = None if point is None else _pixel(point)
-    options = PropagationOptions(
-        short_side=size or None,
-        radius=radius,
-        sampler=sampler,
-        window=window,
-        top_k=top_k,
-        temperature=temperature,
-        colour=colour,
-    )
     if out.exists() and not out.is_dir():
         raise ValueError(f"{out}: is a file: choose another --out")
 

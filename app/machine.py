@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
+import tempfile
 from pathlib import Path
+
+FEATURES_ON_DISK = 4 << 30
+"""Bytes, where nobody says otherwise."""
+
+
+def disk_for_features(most: int = FEATURES_ON_DISK) -> int:
+    """How many bytes of features may go where temporary files are: no more than a quarter of what is free there."""
+    return min(most, shutil.disk_usage(tempfile.gettempdir()).free // 4)
 
 
 def peak_memory() -> int:

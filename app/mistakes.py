@@ -11,16 +11,24 @@ REMEDIES = {
     errno.EACCES: "check the permissions or choose another folder",
     errno.EPERM: "check the permissions or choose another folder",
     errno.EROFS: "choose another folder",
+    errno.EIO: "look whether the disk or the share is there, and try again",
+    errno.ESTALE: "look whether the share is there, and try again",
 }
+
+OUT_OF_MEMORY = "memory ran out: a smaller working size, batch or crop needs less; what is done is kept"
 
 
 def message_of(error: ValueError | OSError) -> str:
     """The words of one of ours; of one of the system's, the file, what is wrong and what helps."""
+    remedy = REMEDIES.get(error.errno or 0) if isinstance(error, OSError) else None
+    return f"{cause_of(error)}: {remedy}" if remedy else cause_of(error)
+
+
+def cause_of(error: ValueError | OSError) -> str:
+    """The same without what helps."""
     if not isinstance(error, OSError) or error.strerror is None:
         return str(error)
-    text = error.strerror if error.filename is None else f"{error.filename}: {error.strerror}"
-    remedy = REMEDIES.get(error.errno or 0)
-    return f"{text}: {remedy}" if remedy else text
+    return error.strerror if error.filename is None else f"{error.filename}: {error.strerror}"
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app import options as opt
-from model.types import Direction
+from model.types import Direction, PropagationOptions
 
 if TYPE_CHECKING:
     from app.task import Settings, Task
 
 
+@opt.with_propagation_options()
 def propagate(
     out: Annotated[Path, typer.Option(help="Folder for masks, overlay video, keypoints and report.")],
     videos: Annotated[list[Path] | None, typer.Argument(help="A video file, or a folder of images; or many.")] = None,
@@ -34,25 +35,7 @@ def propagate(
     device: opt.Device = None,
     weights: opt.Weights = None,
     recipe: Annotated[str | None, typer.Option(help="Insist on weights trained by this recipe.")] = None,
-    size: opt.Size = opt.DEFAULT_SIZE,
-    radius: opt.Radius = opt.DEFAULT.radius,
-    sampler: opt.Sampler = opt.DEFAULT.sampler,
-    window: opt.Window = opt.DEFAULT.window,
-    top_k: opt.TopK = opt.DEFAULT.top_k,
-    temperature: opt.Temperature = opt.DEFAULT.temperature,
-    colour: opt.Colour = opt.DEFAULT.colour,
-    edges: opt.Edges = opt.DEFAULT.edges,
-    decoder: opt.Decoder = opt.DEFAULT.decoder,
-    references: Annotated[
-        int, typer.Option(help="Labelled frames, the nearest ones, to look at.", rich_help_panel=opt.MEMORY)
-    ] = opt.DEFAULT.anchors,
-    long_term: opt.LongTerm = opt.DEFAULT_LONG_TERM,
-    short_term: opt.ShortTerm = opt.DEFAULT_SHORT_TERM,
-    soft: opt.Soft = opt.DEFAULT_SOFT,
-    rare: opt.Rare = None,
-    cycle: Annotated[
-        bool, typer.Option("--cycle", help="Report forward-backward disagreement.", rich_help_panel=opt.RESULTS)
-    ] = opt.DEFAULT.cycle,
+    options: PropagationOptions = opt.DEFAULT,
     overlay: Annotated[
         bool, typer.Option("--overlay/--no-overlay", help="Write overlay.mp4.", rich_help_panel=opt.RESULTS)
     ] = True,
@@ -89,23 +72,6 @@ def propagate(
     OUT/report.json; of many videos, the same into OUT/NAME for each, and OUT/results.json. Frames count from 0.
     Ctrl+C keeps the finished frames, and --resume goes on. Exit code 1: some of many videos failed.
     """
-    options = opt.propagation_options(
-        size,
-        radius,
-        sampler,
-        window,
-        top_k,
-        temperature,
-        colour,
-        edges,
-        long_term,
-        short_term,
-        soft,
-        references,
-        cycle,
-        rare,
-        decoder,
-    )
     from app.task import Settings, Task
 
     settings = Settings(options, weights, device, recipe, clean_edges, fps, overlay, resume, overwrite)

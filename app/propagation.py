@@ -19,9 +19,11 @@ from app.io.output import OutputFolder
 from app.io.overlay import compose
 from app.io.report import FrameRecord, Report, State, describe_anchor, read_report
 from app.io.video_writer import VideoWriter
-from app.machine import peak_memory
+from app.machine import disk_for_features, peak_memory
+from app.mistakes import is_out_of_memory
 from app.progress import progress
 from app.resume import Piece, reached, remaining
+from app.retreat import Means, Retreat, release, retreats
 from model.types import (
     Anchor,
     Direction,
@@ -37,6 +39,11 @@ if TYPE_CHECKING:
     from model.video import VideoSource
 
 SAVE_EVERY = 5.0  # seconds between two states of the report on disk
+_FEATURES = 1 << 30  # bytes of them that are kept
+_RETREATED = {
+    Retreat.FEATURES: "memory ran short: less of what the network had seen was kept, and the run went on",
+    Retreat.PROCESSOR: "the graphics card had too little memory: the run went on with the processor, which is slower",
+}
 _LOG = logging.getLogger("mer.propagation")
 
 
@@ -49,7 +56,7 @@ class Propagation:
     """A run and its state. `go` does the work; `report` and `keypoints` grow with it.
 
     stop: the first frame beyond the range. notes: what the user should know about the input. watch: is shown every
-    result when it is stored.
+    result when it is stored. load: the same extractor on another device, for when memory runs out on this one.
     """
 
     source: VideoSource
@@ -62,19 +69,23 @@ class Propagation:
     output: OutputFolder
     notes: Sequence[str] = ()
     watch: Callable[[PropagationResult], None] = lambda result: None
+    load: Callable[[str], FeatureExtractor] | None = None
     report: Report = field(init=False)
     keypoints: dict[int, KeypointSet] = field(init=False, default_factory=dict)
     _seconds: dict[str, float] = field(init=False, default_factory=dict)
     _made: int = field(init=False, default=0)
     _spent: float = field(init=False, default=0.0)
+    _means: Means = field(init=False)
 
     def __post_init__(self) -> None:
         self.report = Report(self._job())
+        self._means = Means(_FEATURES, str(self.extractor.device) if self.load else "cpu")
 
     def go(self, resume: bool, overlay: bool) -> None:
         """Make every frame that is not finished yet, then the overlay video.
 
-        Interrupted: stopped by the user. ValueError: `resume` of another job.
+        Where memory runs out it goes on with less, as long as there is a way. Interrupted: stopped by the user.
+        ValueError: `resume` of another job; or there is not enough memory whatever gives way.
         """
         if resume and self.output.folder.exists() and any(self.output.folder.iterdir()):
             self._take_up()
@@ -95,8 +106,10 @@ class Propagation:
         except (Interrupted, KeyboardInterrupt):
             self.report.state = State.INTERRUPTED
             raise
-        except BaseException:
+        except BaseException as error:
             self.report.state = State.FAILED
+            if is_out_of_memory(error):
+                raise ValueError(self._exhausted()) from error
             raise
         finally:
             self._seconds["total"] = time.perf_counter() - begun
@@ -132,29 +145,62 @@ class Propagation:
             )
 
     def _propagate(self) -> None:
+        total = len(set(self.reach) - self.report.frames.keys())
+        ways = retreats(self._means)
+        begun = time.perf_counter()
+        with stop_requested() as stopping, progress("propagating", total) as show:
+
+            def made() -> None:
+                show(self._made)
+                self._spent = time.perf_counter() - begun
+                if stopping():
+                    raise Interrupted
+
+            while (lack := self._carry(made)) is not None:
+                way = next(ways, None)
+                if way is None:
+                    raise lack
+                self._retreat(*way)
+
+    def _carry(self, made: Callable[[], None]) -> Exception | None:
+        """Make what is not finished; `made` is called after every frame. If memory runs out, the error."""
         from model.propagator import Propagator
 
-        frames = [a.frame for a in self.anchors]
-        finished = self.report.frames.keys()
+        frames, finished = [a.frame for a in self.anchors], self.report.frames.keys()
         pieces = remaining(frames, self.direction, self.start, self.stop, self.options, finished)
-        total = len(set(self.reach) - finished)
-        propagator = Propagator(self.source, self.extractor)
-        begun = saved = time.perf_counter()
-        with stop_requested() as stopping, progress("propagating", total) as show:
+        disk = disk_for_features() if self.direction is Direction.BOTH else 0  # one way asks for nothing twice
+        propagator = Propagator(self.source, self.extractor, self._means.features, disk)
+        before, saved = dict(self._seconds), time.perf_counter()
+        try:
             for piece in pieces:
                 with closing(propagator.run(self._request(piece))) as results:
                     for result in results:
                         self._store(result)
                         self.watch(result)
-                        show(self._made)
-                        self._seconds |= propagator.timings
-                        now = time.perf_counter()
-                        self._spent = now - begun
-                        if stopping():
-                            raise Interrupted
-                        if now - saved > SAVE_EVERY:
+                        for stage, seconds in propagator.timings.items():
+                            self._seconds[stage] = before.get(stage, 0.0) + seconds
+                        made()
+                        if time.perf_counter() - saved > SAVE_EVERY:
                             self._save()
-                            saved = now
+                            saved = time.perf_counter()
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            _LOG.warning("memory ran out after %d frames", self._made, exc_info=error)
+            return error.with_traceback(None)  # it would hold on to what was being worked on
+        return None
+
+    def _retreat(self, retreat: Retreat, means: Means) -> None:
+        self._note(_RETREATED[retreat])
+        if means.device != self._means.device:
+            assert self.load is not None
+            self.extractor = self.load(means.device)
+        self._means = means
+        release()
+
+    def _exhausted(self) -> str:
+        done = f"memory ran out with {len(self.report.frames)} of {len(self.reach)} frames finished"
+        return f"{done}: --resume goes on when more is free; a smaller --size with --overwrite needs less"
 
     def _request(self, piece: Piece) -> PropagationRequest:
         known = tuple(self._finished(frame, piece.direction) for frame in piece.memory)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -80,7 +80,9 @@ def prepared(task: Task, settings: Settings) -> Iterator[Propagation]:
                 f"the {extractor.name} weights are of recipe {extractor.recipe!r}, not {settings.recipe!r}: "
                 "give other --weights"
             )
-        yield Propagation(source, anchors, extractor, settings.options, task.direction, task.start, end, output, notes)
+        load = partial(_extractor, settings.weights)
+        reach = task.direction, task.start, end
+        yield Propagation(source, anchors, extractor, settings.options, *reach, output, notes, load=load)
 
 
 @lru_cache(maxsize=1)

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from app.options import Device
+
 if TYPE_CHECKING:
     from model.training.options import TrainingOptions
 
@@ -24,11 +26,15 @@ def train(
     minutes: Annotated[float | None, typer.Option(help="Stop after so many minutes.")] = None,
     batch: Annotated[int | None, typer.Option(help="Pairs per step; the recipe's when left out.")] = None,
     crop: Annotated[int | None, typer.Option(help="Side of the crops, pixels; the recipe's when left out.")] = None,
+    rate: Annotated[
+        float | None,
+        typer.Option(help="Learning rate at its height; the recipe's when left out. 1e-4 suits --weights."),
+    ] = None,
     accumulate: Annotated[
         int, typer.Option(help="Parts in which a batch is taken, one after the other, to save memory.")
     ] = 1,
     seed: Annotated[int, typer.Option(help="Decides the samples and the first weights.")] = 0,
-    device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1 or mps; the fastest when left out.")] = None,
+    device: Device = None,
     precision: Annotated[str, typer.Option(help="auto, fp32 or bf16.")] = "auto",
     weights: Annotated[Path | None, typer.Option(help="Start from this encoder instead of from scratch.")] = None,
     workers: Annotated[int, typer.Option(min=0, help="Processes that prepare samples.")] = 2,
@@ -56,6 +62,7 @@ def train(
         minutes=minutes,
         batch=batch,
         crop=crop,
+        rate=rate,
         accumulate=accumulate,
         seed=seed,
         device=device,

@@ -16,7 +16,7 @@ import cv2
 import psutil
 
 from app.io.atomic import replacing
-from app.mistakes import message_of
+from app.mistakes import is_out_of_memory, message_of
 from model.training.corpus import AnyCorpus
 from model.training.estimate import steps_per_minute
 from model.training.look import Looker
@@ -129,7 +129,8 @@ class _Samples:
 
 
 def _memory(error: BaseException) -> str:
-    if isinstance(error, MemoryError) or "out of memory" in str(error) or "not enough memory" in str(error):
+    # A process that reads samples ahead is killed as well where memory is short, and torch says no more than that.
+    if is_out_of_memory(error) or str(error).startswith("DataLoader worker"):
         return "there is not enough memory: choose a smaller crop or batch, or close other programs, and resume"
     return f"{type(error).__name__}: {error} (an error of the program)"
 

@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from model.encoder import STRIDE
 from model.features import EncoderFeatures, FeatureExtractor, MotionFeatures, as_key, cell_colours, without_colour
 from model.shelf import Shelf
 from model.timing import Stopwatch
@@ -102,7 +103,7 @@ class FeatureStore:
         self._source, self._extractor, self._size = source, extractor, working_size
         self._engine = extractor if isinstance(extractor, MotionFeatures) else None
         self._stopwatch, self._budget, self._shelf = stopwatch, budget, shelf
-        self._compact = isinstance(extractor, EncoderFeatures) and extractor.bf16
+        self._compact = _is_compact(extractor)
         self._kept: OrderedDict[tuple[str, int], tuple[Tensor, ...]] = OrderedDict()
         self._bytes = 0
 
@@ -154,9 +155,7 @@ class FeatureStore:
         return self._keep("key", frame, lambda: self._parts(self._extract(frame, image, self._before(frame), 1)[0][0]))
 
     def _parts(self, key: Tensor) -> tuple[Tensor, ...]:
-        if not self._compact:
-            return (key,)
-        return without_colour(key).bfloat16(), key[-4:].clone(memory_format=torch.contiguous_format)
+        return _parts(key, self._compact)
 
     def _keep(self, kind: str, frame: int, make: Callable[[], tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
         key = (kind, frame)
@@ -224,6 +223,27 @@ class FeatureStore:
         last = len(self._source) - 1
         before = [frame - offset for offset in _LOOKS_BACK if frame >= offset]
         return before or [frame + offset for offset in _LOOKS_BACK if frame + offset <= last] or [frame]
+
+
+def cell_bytes(extractor: FeatureExtractor) -> int:
+    """Bytes that a store keeps of one cell of a frame, at most."""
+    pixels = torch.zeros(1, 3, 4 * STRIDE, 4 * STRIDE, dtype=torch.uint8)
+    features, colours = extractor(pixels)[0], cell_colours(pixels.to(extractor.device))[0]
+    kept = _size(_parts(as_key(features, colours), _is_compact(extractor)))
+    if isinstance(extractor, MotionFeatures):  # what keys are made from stays as well
+        kept += features.nbytes + colours.nbytes
+    return kept // colours[0].numel()
+
+
+def _is_compact(extractor: FeatureExtractor) -> bool:
+    return isinstance(extractor, EncoderFeatures) and extractor.bf16
+
+
+def _parts(key: Tensor, compact: bool) -> tuple[Tensor, ...]:
+    """A matching vector [C + 4, h, w] as it is kept. compact: the features in bf16, the colours as they are."""
+    if not compact:
+        return (key,)
+    return without_colour(key).bfloat16(), key[-4:].clone(memory_format=torch.contiguous_format)
 
 
 def _matching(plain: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""What every test shares: where the real data is, a window system that needs no screen, and fixed seeds."""
+"""What every test shares: real data, the command line, a window system that needs no screen, and fixed seeds."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import random
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 # Before torch and Qt are imported, and for the programs that tests start as well.
@@ -20,6 +21,8 @@ import hypothesis
 import numpy as np
 import pytest
 import torch
+
+from app.__main__ import run
 
 ROOT = Path(__file__).parents[1]
 
@@ -42,3 +45,14 @@ def data_root() -> Path:
     if not root.is_dir():
         pytest.skip(f"no data in {root}; name its folder with MER_DATA")
     return root.resolve()
+
+
+@pytest.fixture
+def mer(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """Runs a command in this process; gives exit code, output and errors."""
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        code = run([str(a) for a in arguments])
+        return code, *capsys.readouterr()
+
+    return call

@@ -18,7 +18,7 @@ from model.motion import ValueOptions
 from model.positions import PositionOptions
 from model.recipes import RECIPES, Recipe
 from model.sampler import SamplerOptions
-from model.training.trainer import TrainingOptions
+from model.training.trainer import TrainingOptions, train
 from model.types import UInt8Array
 from model.weight_map import WeightMapOptions
 from tests.videos import texture
@@ -101,6 +101,13 @@ def register(patch: pytest.MonkeyPatch | None = None) -> None:
             RECIPES[recipe.name] = recipe
         else:
             patch.setitem(RECIPES, recipe.name, recipe)
+
+
+def undisturbed(corpus: Path, folder: Path, **changes: Any) -> Path:
+    """The folder of a run of six steps that nothing disturbs."""
+    with pytest.MonkeyPatch.context() as patch:
+        register(patch)
+        return train(options(corpus, folder / "straight", **changes)).parent
 
 
 def options(corpus: Path, out: Path, **changes: Any) -> TrainingOptions:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from app.core.annotations import FrameLabels, PackedGrid, PackedMap
 from app.core.document import Document
@@ -28,6 +29,15 @@ def video(folder: Path, name: str = "swan.mp4", content: bytes = b"not decoded b
 
 def document(path: Path = Path("/nowhere/swan.mp4"), frames: int = 10, size: tuple[int, int] = SIZE) -> Document:
     return Document(Media(path, size, frames, 25.0, fingerprint(path) if path.exists() else ""))
+
+
+@pytest.fixture
+def doc() -> Document:
+    """Ten frames, objects 1 and 2."""
+    made = document()
+    made.add_object("swan")
+    made.add_object("shadow")
+    return made
 
 
 def ids(*rows: tuple[int, int], size: tuple[int, int] = SIZE) -> UInt8Array:

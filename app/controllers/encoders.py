@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +24,7 @@ if TYPE_CHECKING:  # these bring torch, which the window does without until it i
     from app.proof import Labelled, Step
 
 _SCORES = "own videos"
+_SOON = 5.0  # seconds of measuring before it can be said how long the rest takes
 
 
 class Encoders(QObject):
@@ -35,6 +37,7 @@ class Encoders(QObject):
         self._session, self._window, self._settings = session, window, settings
         self._page: ProofPage | None = None
         self._run: Run | None = None
+        self._began = 0.0
         self.show: Callable[[], object] = lambda: None
         self._work = Work()
         self._work.stepped.connect(self._step)
@@ -83,6 +86,7 @@ class Encoders(QObject):
             self._page.set_in_use(self._is_used(run), self._can_restore())
             self._page.set_progress(self.tr("Loading both encoders"), 0.0)
             self.show()
+        self._began = time.monotonic()
         self._work.start(steps)
 
     def stop(self) -> None:
@@ -135,7 +139,9 @@ class Encoders(QObject):
 
     def _step(self, step: Step) -> None:
         if self._page is not None:
-            self._page.set_progress(step.what, step.share)
+            spent = time.monotonic() - self._began
+            known = spent > _SOON and step.share > 0.02
+            self._page.set_progress(step.what, step.share, spent * (1 / step.share - 1) if known else None)
 
     def _proved(self, proof: Proof) -> None:
         assert self._run is not None

@@ -16,6 +16,7 @@ from app.controllers.shell import Shell
 from app.core.changes import Change
 from app.core.document import Document
 from app.core.settings import Settings
+from app.core.user_files import folder_for
 from app.io.export import EXPORTERS, Done, Labelled, Progress, export, unusable
 from app.io.imports import Imported, import_labels
 from app.views.dialogs import files
@@ -69,7 +70,7 @@ class Exchanging(QObject):
             for exporter in EXPORTERS.values()
         ]
         media = project.document.media.path
-        folder = project.folder.parent if project.is_saved else media.parent
+        folder = project.folder.parent if project.is_saved else folder_for(media)
         self.dialog = ExportDialog(choices, folder, media.stem, self._settings["export.last"], self._window)
         self.dialog.requested.connect(self._begin)
         self.dialog.stopped.connect(self.stop)

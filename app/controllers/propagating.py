@@ -52,7 +52,7 @@ class Propagating(QObject):
         self._run: _Run | None = None
         self._left: _Run | None = None  # one that was stopped
         self._number = 0
-        self._weights, self._device = "", ""
+        self._weights, self._device, self._cell = "", "", 0
         self._rates: dict[PropagationOptions, float] = {}  # steps per second, as measured last with these options
         self._notice: Notice | None = None  # how the last one ended
         self.settle: Callable[[], object] = lambda: None
@@ -186,12 +186,13 @@ class Propagating(QObject):
         assert project is not None
         document, kept = project.document, self._settings["cache.features"] << 20
         count, size, rate = self._session.count, document.media.size, self._rates.get(requests[0].options)
-        return reckon(requests, count, size, document.store, project.folder, kept, rate, device_room(self._device))
+        room = device_room(self._device)
+        return reckon(requests, count, size, document.store, project.folder, kept, rate, self._cell, room)
 
     # Watch
 
     def _know(self, engine: Engine) -> None:
-        self._weights, self._device = engine.sha256, engine.device
+        self._weights, self._device, self._cell = engine.sha256, engine.device, engine.cell_bytes
         if self._run is not None:
             self._run.job.weights = engine.sha256
 

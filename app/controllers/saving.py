@@ -14,8 +14,10 @@ from app.controllers.session import Session
 from app.controllers.shell import Shell
 from app.core.recent import RecentProjects
 from app.core.settings import Settings
+from app.core.user_files import folder_for
 from app.io.overlay import compose
 from app.io.project_file import SUFFIX, THUMBNAIL
+from app.mistakes import cause_of, message_of
 from app.views.dialogs import files
 from model.types import LabelMap, UInt8Array
 
@@ -93,7 +95,7 @@ class Saving(QObject):
         assert project is not None
         self.settle()
         media = project.document.media.path
-        start = project.folder if project.is_saved else media.parent / f"{media.stem or media.name}{SUFFIX}"
+        start = project.folder if project.is_saved else folder_for(media) / f"{media.stem or media.name}{SUFFIX}"
         return files.save_project(self._window, start)
 
     def save_to(self, folder: Path) -> bool:
@@ -168,12 +170,13 @@ class Saving(QObject):
 
     def _failed(self, error: Exception) -> None:
         self._quiet()
-        self._window.notify(str(error), "error", self.tr("Save as…"), self.ask_where)
+        words = message_of(error) if isinstance(error, ValueError | OSError) else str(error)
+        self._window.notify(words, "error", self.tr("Save as…"), self.ask_where)
 
     def _listen(self) -> None:
         project = self._session.project
         assert project is not None
-        project.on_error = lambda error: self._journal_failed.emit(str(error))  # from any thread
+        project.on_error = lambda error: self._journal_failed.emit(cause_of(error))  # from any thread
 
     def _warn(self, text: str) -> None:
         words = self.tr("Changes cannot be kept safe: {0}. Make room, or save the project elsewhere.")

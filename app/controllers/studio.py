@@ -61,7 +61,9 @@ class Studio(QObject):
         self.adapting = Adapting(session, window, settings)
         self._given = weights
         self._own: Path | None = None  # encoder, adapted to the open video
-        self.inference = InferenceThread(self._weights(), chosen, settings["cache.features"] << 20)
+        self.inference = InferenceThread(
+            self._weights(), chosen, settings["cache.features"] << 20, settings["cache.disk"] << 20
+        )
         self.background = Background()
         self.crashes = Crashes(window)
         self.diagnostics = Diagnostics(session, window, self.inference, self.crashes)
@@ -157,11 +159,12 @@ class Studio(QObject):
         else:
             self.inference.warm_up()
             self.opening.offer_unsaved()
-        self.training.offer()
+            self.training.offer()
 
     def _warm_up(self) -> None:
         self.session.pictured.disconnect(self._warm_up)
         self.inference.warm_up()
+        self.training.offer()  # not before: opening takes notices away
 
     def close(self, keep: bool = False) -> None:
         """End everything, without asking. keep: what was not saved is offered next time."""

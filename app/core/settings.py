@@ -112,11 +112,17 @@ SETTINGS: tuple[Setting, ...] = (
         "What the network has seen of frames; a second run over them is quicker",
         Topic.MEMORY, low=64, high=1048576, unit="MB",
     ),
+    Setting(
+        "cache.disk", 4096, "Disk for features",
+        "What does not fit into that memory, until the video is closed; never more than a quarter of the free disk",
+        Topic.MEMORY, low=0, high=1048576, unit="MB",
+    ),
     Setting("keys", {}),  # keys by action, where they differ from the table: see app.core.keymap
     Setting("export.last", {}),  # what the export dialog was left with
     Setting("encoder", ""),  # weights in use; the shipped ones if empty
     Setting("encoder.before", ""),  # those to go back to
     Setting("train.last", {}),  # what the training dialog was left with
+    Setting("train.pace", {}),  # steps per minute of this machine, by what is trained how
     Setting("folder.last", ""),  # where files were last chosen
 )  # fmt: skip
 

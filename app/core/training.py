@@ -20,6 +20,7 @@ adapted    what `app.core.adaptation.Outcome` is made from
 from __future__ import annotations
 
 import json
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -31,6 +32,8 @@ EVENTS = frozenset(
 NO_TERMS = frozenset({"event", "step", "progress", "rate", "gradient", "seconds", "elapsed", "memory"})
 SAMPLES = ("truth", "reconstruction", "value", "flow")
 _PATHS = {"out", "weights"}
+TUNING_RATE = 1e-4
+"""Learning rate from an encoder that is good already: that of training from scratch would spoil it first."""
 _RECENT = 20  # steps that the pace is measured over
 
 
@@ -38,7 +41,7 @@ _RECENT = 20  # steps that the pace is measured over
 class Setup:
     """What `mer train` is told. Without weights the encoder starts from scratch; steps or minutes are the budget.
 
-    without: files below the sources that are not learned from. device: None = the quickest.
+    without: files below the sources that are not learned from. device: None = the quickest. rate: None = the recipe's.
     """
 
     sources: tuple[Path, ...]
@@ -52,6 +55,7 @@ class Setup:
     without: tuple[Path, ...] = ()
     batch: int | None = None
     crop: int | None = None
+    rate: float | None = None
 
     def arguments(self, resume: bool = False, estimate: bool = False) -> list[str]:
         """Those of `mer`: to begin, to go on, or only to measure how quick it would be."""
@@ -112,10 +116,13 @@ class Lines:
 class Progress:
     """How far a run is, from its events.
 
+    setup:  what it was told, for its budget; without, a share is what there was when the last step began.
     share:  0..1 of the budget. curves: steps and values of every loss by name. pace: steps per minute.
-    memory: bytes; elapsed: seconds of training. samples: files of pictures by name.
+    memory: bytes, None before the first step of this process; elapsed: seconds of training, of all the run's parts.
+    corpus: what is learned from. preparing: so many of how many videos are read. samples: files of pictures by name.
     """
 
+    setup: Setup | None = None
     share: float = 0.0
     step: int = 0
     elapsed: float = 0.0
@@ -132,6 +139,8 @@ class Progress:
     @property
     def left(self) -> float | None:
         """Seconds until the budget is used up, as far as that is known: by the pace of the last steps."""
+        if self.setup is not None and self.setup.minutes is not None and self.setup.steps is None and self.step:
+            return max(0.0, 60 * self.setup.minutes - self.elapsed)
         if len(self._times) < 2:
             return None
         (share, time), (share_now, now) = self._times[0], self._times[-1]
@@ -142,6 +151,7 @@ class Progress:
             case "preparing":
                 self.preparing = int(event["done"]), int(event["total"])
             case "scan":
+                self.preparing = None
                 self.corpus = {name: value for name, value in event.items() if name != "event"}
             case "step":
                 self._step(event)
@@ -154,23 +164,41 @@ class Progress:
                 self.message = str(event["message"])
 
     def _step(self, line: Mapping[str, Any]) -> None:
+        step, elapsed = int(line["step"]), float(line["elapsed"])
+        share = self._used(step, elapsed, float(line["progress"]))
+        if step <= self.step:  # it was killed, and goes on from the checkpoint before
+            self._forget(step)
         self.preparing = None
-        self.step, self.share, self.elapsed = int(line["step"]), float(line["progress"]), float(line["elapsed"])
+        self.step, self.share, self.elapsed = step, share, elapsed
         self.memory = int(line["memory"]) if "memory" in line else self.memory
         for name, value in line.items():
             if name not in NO_TERMS:
                 steps, values = self.curves.setdefault(name, ([], []))
-                steps.append(self.step)
+                steps.append(step)
                 values.append(float(value))
-        self._times = [*self._times[1 - _RECENT :], (self.share, self.elapsed)]
+        self._times = [*self._times[1 - _RECENT :], (share, elapsed)]
         spent = self._times[-1][1] - self._times[0][1]
         if spent > 0:
             self.pace = 60 * (len(self._times) - 1) / spent
 
+    def _used(self, step: int, elapsed: float, before: float) -> float:
+        """The share of the budget that is used up after a step; before it there was so much."""
+        steps, minutes = (None, None) if self.setup is None else (self.setup.steps, self.setup.minutes)
+        parts = [step / steps] if steps else []
+        parts += [elapsed / (60 * minutes)] if minutes else []
+        return min(1.0, max(parts, default=before))
 
-def read_progress(folder: Path) -> Progress:
+    def _forget(self, step: int) -> None:
+        """Everything from this step on."""
+        self._times = []
+        for steps, values in self.curves.values():
+            kept = bisect_left(steps, step)
+            del steps[kept:], values[kept:]
+
+
+def read_progress(folder: Path, setup: Setup | None = None) -> Progress:
     """Of a run that nobody listens to any more, from what it left in its folder."""
-    progress = Progress()
+    progress = Progress(setup)
     try:
         lines = (folder / "metrics.jsonl").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
@@ -180,9 +208,18 @@ def read_progress(folder: Path) -> Progress:
             progress.take({"event": "step", **json.loads(line)})
         except (ValueError, TypeError, KeyError, ArithmeticError, RecursionError):  # half a line, of a run that died
             continue
+    progress.corpus = _corpus(folder / "card.json")
     files = {name: f"samples/{name}.png" for name in SAMPLES if (folder / "samples" / f"{name}.png").exists()}
     progress.samples, progress.sampled = files, progress.step
     return progress
+
+
+def _corpus(card: Path) -> dict[str, Any]:
+    try:
+        corpus = json.loads(card.read_text(encoding="utf-8", errors="replace"))["corpus"]
+        return {name: int(corpus[name]) for name in ("videos", "photos")}
+    except (OSError, ValueError, TypeError, LookupError, OverflowError, RecursionError):
+        return {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +227,7 @@ class Footage:
     """What a scan of folders found. looked of total: how far it is. seconds: of all videos that can be used.
 
     unreadable: why, one line each. duplicates: videos that nearly repeat another; still: in which nothing moves.
+    learned: videos that are learned from; held_out: those that are kept to measure on.
     """
 
     looked: int
@@ -200,6 +238,8 @@ class Footage:
     unreadable: tuple[str, ...] = ()
     duplicates: tuple[str, ...] = ()
     still: tuple[str, ...] = ()
+    learned: int = 0
+    held_out: int = 0
 
     @property
     def usable(self) -> bool:

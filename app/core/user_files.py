@@ -34,6 +34,18 @@ def log_folder() -> Path:
     return Path(home) / "log" if home else platformdirs.user_log_path(_NAME, appauthor=False)
 
 
+def folder_for(video: Path) -> Path:
+    """Where what is made of a video is looked for: beside it.
+
+    The sample lies among the program's own files, where nobody would look: what is made of that goes to the user's
+    documents, or to the home folder where there is none for them.
+    """
+    if not video.is_relative_to(data_folder().resolve()):
+        return video.parent
+    documents = platformdirs.user_documents_path()
+    return documents if documents.is_dir() else Path.home()
+
+
 def read_json(path: Path) -> tuple[dict[str, Any], str]:
     """The object in a file, empty if there is none, and a note if the file was broken: then it is set aside."""
     try:
@@ -60,7 +72,8 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
         partial.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
         os.replace(partial, path)
     except OSError as error:
-        error.filename, error.filename2 = str(path), None
+        error.filename = str(path)
+        del error.filename2  # None would be said as well
         raise
     finally:
         partial.unlink(missing_ok=True)

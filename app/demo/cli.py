@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from app.options import Device, Weights
+
 if TYPE_CHECKING:
     from app.demo.run import Demo
 
@@ -15,10 +17,8 @@ def demo(
     out: Annotated[Path, typer.Option(help="Folder for everything that the demo writes.")] = Path("demo"),
     frames: Annotated[int, typer.Option(min=3, help="Frames of the film, at 24 per second.")] = 48,
     size: Annotated[int, typer.Option(min=48, help="Height of the film in pixels.")] = 480,
-    weights: Annotated[
-        str | None, typer.Option(help="Encoder file, or untrained or lab; the bundled encoder when left out.")
-    ] = None,
-    device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1 or mps; the fastest when left out.")] = None,
+    weights: Weights = None,
+    device: Device = None,
     window: Annotated[
         bool, typer.Option("--window", help="Do it in the window, with a picture of every step.")
     ] = False,

@@ -12,8 +12,8 @@ import os
 import platform
 import re
 import shlex
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from importlib import metadata
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
@@ -29,7 +29,11 @@ _LOG = logging.getLogger("mer")
 
 
 class _LogFile(RotatingFileHandler):
-    """Bounded, and never a reason to fail: what cannot be written, as on a full disk, is left out."""
+    """Bounded, and never a reason to fail: what cannot be written, as on a full disk, is left out.
+
+    Several of our processes may write to it at the same time: each goes where the name leads now, and of those that
+    find the file full, one alone puts a new one in its place.
+    """
 
     def handleError(self, record: logging.LogRecord) -> None:
         pass
@@ -38,6 +42,42 @@ class _LogFile(RotatingFileHandler):
         with suppress(OSError):  # Windows does not rename what another of our processes writes to
             super().rotate(source, dest)
 
+    def emit(self, record: logging.LogRecord) -> None:
+        self._follow()
+        super().emit(record)
+
+    def doRollover(self) -> None:
+        with _alone(Path(self.baseFilename)):
+            self._follow()
+            if self.stream is not None:  # it is still this one that is full
+                super().doRollover()
+
+    def _follow(self) -> None:
+        """Let go of a file that another process has set aside."""
+        if self.stream is None:
+            return
+        try:
+            here, there = os.fstat(self.stream.fileno()), os.stat(self.baseFilename)
+            same = os.path.samestat(here, there)
+        except OSError:
+            same = False
+        if not same:
+            stream, self.stream = self.stream, None
+            with suppress(OSError):
+                stream.close()
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """One process at a time in here, where the system has locks of that kind; on Windows nothing is renamed anyway."""
+    with ExitStack() as stack:
+        with suppress(ImportError, OSError):
+            import fcntl
+
+            file = stack.enter_context(path.with_name(f".{path.name}.lock").open("w"))
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
 
 def begin(arguments: Sequence[str]) -> None:
     """Write to the log from now on. arguments: those that the program was started with.
@@ -45,6 +85,20 @@ def begin(arguments: Sequence[str]) -> None:
     Warnings go there instead of to the terminal, unless MER_DEBUG=1; a crash of the interpreter leaves a trace that
     the next start puts into the log. Where the folder cannot be written there is no log, and no complaint.
     """
+    _open()
+    _LOG.info("start %s: %s", __version__, shlex.join(["mer", *arguments]))
+    _LOG.info(
+        "on %s, Python %s, %s", platform.platform(), platform.python_version(), ", ".join(map(_version, LIBRARIES))
+    )
+
+
+def join(what: str) -> None:
+    """The same in a process that works for another one of ours, which has said the rest. what: it does there."""
+    _open()
+    _LOG.info("%s, for process %d", what, os.getppid())
+
+
+def _open() -> None:
     folder = log_folder()
     with suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True)
@@ -55,10 +109,6 @@ def begin(arguments: Sequence[str]) -> None:
     logging.getLogger().addHandler(file)
     _LOG.setLevel(logging.INFO)
     logging.captureWarnings(os.environ.get("MER_DEBUG") != "1")
-    _LOG.info("start %s: %s", __version__, shlex.join(["mer", *arguments]))
-    _LOG.info(
-        "on %s, Python %s, %s", platform.platform(), platform.python_version(), ", ".join(map(_version, LIBRARIES))
-    )
     with suppress(OSError):
         _watch(folder / FATAL)
 

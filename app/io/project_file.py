@@ -12,6 +12,7 @@ leaves the old project or the new one. When more than half of a pack is no longe
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -185,8 +186,11 @@ def write(
     """Save a snapshot; what the folder holds now.
 
     segment: the journal's segment that goes on after the snapshot; without one, the whole journal is done with.
-    stored:  what `write` said last time, if it was into this folder.
+    stored:  what `write` said last time, if it was into this folder. If that is gone it is not made again: it may lie
+             on a share, and what is written in its place would be hidden when the share comes back.
     """
+    if stored is not None and not folder.is_dir():
+        raise FileNotFoundError(errno.ENOENT, "is gone: bring its disk or share back, or save elsewhere", str(folder))
     _prepare(folder)
     stored = _stored(folder, stored)
     if segment is None:

@@ -16,7 +16,7 @@ import numpy as np
 from pydantic import Field, TypeAdapter, ValidationError
 
 from app.core.annotations import Basis, FrameLabels, PackedGrid, PackedMap, digest
-from app.core.document import DROPPED, ENCODER, OBJECTS, OPTIONS, RETIRED, SKELETON, SPAN
+from app.core.contents import DROPPED, ENCODER, OBJECTS, OPTIONS, RETIRED, SKELETON, SPAN
 from app.core.history import Key
 from app.core.media import Media
 from app.core.objects import ObjectInfo, Skeleton

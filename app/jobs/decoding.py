@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from app.jobs.latest import LatestThread, nobody
 from model.types import Frame
 from model.video.source import VideoSource
 
@@ -28,11 +29,7 @@ class Order:
     answered: bool
 
 
-def nobody(*_: object) -> None:
-    """Hears nothing."""
-
-
-class Decoder:
+class Decoder(LatestThread[Order]):
     """Decodes in a thread of its own. A new order takes the place of an older one, answered or not.
 
     The callbacks are called in that thread. arrived: with the frame that is wanted, or with one on the way to it.
@@ -46,54 +43,38 @@ class Decoder:
         failed: Callable[[Order, str], None],
         stored: Callable[[], None],
     ) -> None:
+        super().__init__("frames")
         self.idle = threading.Event()  # nobody waits for a frame
         self.idle.set()
         self._source = source
         self._steps = Steps(source)
         self._arrived, self._failed, self._stored = arrived, failed, stored
-        self._changed = threading.Condition()
-        self._order: Order | None = None
-        self._closed = False
-        self._thread = threading.Thread(target=self._work, name="frames", daemon=True)
         self._thread.start()
 
     def ask(self, order: Order) -> None:
         with self._changed:
-            self._order = order
             if not order.answered:
                 self.idle.clear()
-            self._changed.notify()
+            super().ask(order)
 
     def close(self) -> None:
         """Stop after the step that is being decoded. The source stays open."""
-        with self._changed:
-            self._closed = True
-            self._changed.notify()
-        self._thread.join()
+        super().close()
         self.idle.set()
-        # Who is called holds this one, and Python cannot see through a Qt signal that it is held by it in turn.
         self._arrived = self._failed = self._stored = nobody
 
-    def _work(self) -> None:
-        taken: Order | None = None
-        while (order := self._next(taken)) is not None:
-            taken = order
-            try:
-                if not order.answered:
-                    self._reach(order)
-            except Exception as error:  # whatever a damaged file or a lost disk comes up with is the user's to know
-                self._failed(order, str(error) or type(error).__name__)
-                continue
-            finally:
-                with self._changed:
-                    if self._order is order:
-                        self.idle.set()
-            self._look_ahead(order)
-
-    def _next(self, taken: Order | None) -> Order | None:
-        with self._changed:
-            self._changed.wait_for(lambda: self._closed or self._order is not taken)
-            return None if self._closed else self._order
+    def _do(self, order: Order) -> None:
+        try:
+            if not order.answered:
+                self._reach(order)
+        except Exception as error:  # whatever a damaged file or a lost disk comes up with is the user's to know
+            self._failed(order, str(error) or type(error).__name__)
+            return
+        finally:
+            with self._changed:
+                if self._order is order:
+                    self.idle.set()
+        self._look_ahead(order)
 
     def _reach(self, order: Order) -> None:
         """The first picture of the way is always decoded: who drags fast must see something."""
@@ -115,9 +96,6 @@ class Decoder:
                     return
         except Exception:  # nobody asked for it; who does is told
             return
-
-    def _is_over(self, order: Order) -> bool:
-        return self._closed or self._order is not order
 
 
 class Steps:

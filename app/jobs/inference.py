@@ -16,12 +16,14 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QCoreApplication, QObject, Signal
+from PySide6.QtCore import QCoreApplication
 
 from app.core.annotations import FrameLabels
+from app.jobs.inference_signals import InferenceSignals
 from app.jobs.queries import Engine, Query
-from app.jobs.retreat import rest
+from app.machine import disk_for_features
 from app.mistakes import is_out_of_memory
+from app.retreat import Means, Retreat, release, rest, retreats
 from model.types import Origin, PropagationRequest, PropagationResult
 from model.video import VideoSource
 
@@ -61,39 +63,23 @@ class _Inbox:
         return not (self.closed or self.warm or self.switched or self.questions or self.jobs)
 
 
-class InferenceThread(QObject):
+class InferenceThread(InferenceSignals):
     """Propagates, and answers questions about frames.
-
-    ready(Engine): the encoder is loaded.
-    result(job, frame, FrameLabels): one propagated frame; of one that a person made, what is carried onto it, if any.
-    progressed(job, steps done, steps in all, steps per second).
-    finished(job), stopped(job), failed(job, why), exhausted(job, why): how a job ended, exactly one of them, the last
-    when memory ran out; frames that came stay good. failed(-1, why): there is no encoder.
-    retreated(job, how): memory ran short, and the job goes on with less; finished frames are kept.
-    answered(question, answer), query_failed(question, why).
 
     Of several questions of one kind that wait, only the latest is answered. Any thread may call.
     """
 
-    ready = Signal(object)
-    result = Signal(int, int, object)
-    progressed = Signal(int, int, int, float)
-    finished = Signal(int)
-    stopped = Signal(int)
-    failed = Signal(int, str)
-    exhausted = Signal(int, str)
-    retreated = Signal(int, str)
-    answered = Signal(int, object)
-    query_failed = Signal(int, str)
-
-    def __init__(self, weights: str | None = None, device: str | None = None, features: int = 1 << 30) -> None:
-        """weights and device as `model.features.load_extractor` takes them; features: bytes of them that are kept.
+    def __init__(
+        self, weights: str | None = None, device: str | None = None, features: int = 1 << 30, disk: int = 0
+    ) -> None:
+        """weights and device as `model.features.load_extractor` takes them; features: bytes of them that are kept in
+        memory, disk: bytes of others on disk.
 
         Nothing is loaded yet.
         """
         super().__init__()
         self._weights, self._device, self._features = weights, device, features
-        self._kept = features
+        self._kept, self._disk = features, disk
         self._inbox = _Inbox()
         self._source: VideoSource | None = None
         self._extractor: FeatureExtractor | None = None
@@ -216,11 +202,12 @@ class InferenceThread(QObject):
             from app.jobs.answers import available
             from model.device import describe
             from model.features import load_extractor
+            from model.memory import cell_bytes
 
             extractor = self._extractor = load_extractor(self._weights, self._device)
             devices = tuple((device.name, device.title) for device in describe().devices)
             about = extractor.name, extractor.sha256, extractor.recipe, str(extractor.device)
-            self.ready.emit(Engine(*about, available(extractor), devices))
+            self.ready.emit(Engine(*about, available(extractor), devices, cell_bytes(extractor)))
         return self._extractor
 
     def _tools(self) -> tuple[Propagator, Answers]:
@@ -232,7 +219,7 @@ class InferenceThread(QObject):
             from app.jobs.answers import Answers
             from model.propagator import Propagator
 
-            self._propagator = Propagator(self._source, extractor, self._kept)
+            self._propagator = Propagator(self._source, extractor, self._kept, disk_for_features(self._disk))
             self._answers = Answers(self._source, extractor, self._propagator)
         return self._propagator, self._answers
 
@@ -302,18 +289,20 @@ class InferenceThread(QObject):
         return True
 
     def _retreats(self) -> Iterator[str]:
-        """Ways to need less memory. Each is taken when it is asked for; what to say of it.
-
-        Frames are encoded one at a time, so there is no batch that could be smaller.
-        """
-        self._free()
-        self._keep(self._kept // 8)
-        yield _tr("Memory ran short: less of what the network has seen is kept, and the run goes on.")
-        self._free()
-        if self._extractor is not None and str(self._extractor.device) != "cpu":
-            self._device, self._extractor = "cpu", None
+        """Ways to need less memory. Each is taken when it is asked for; what to say of it."""
+        device = "cpu" if self._extractor is None else str(self._extractor.device)
+        words = {
+            Retreat.FEATURES: _tr("Memory ran short: less of what the network has seen is kept, and the run goes on."),
+            Retreat.PROCESSOR: _tr(
+                "The graphics card has too little memory: the run goes on with the processor, which is slower."
+            ),
+        }
+        for retreat, means in retreats(Means(self._kept, device)):
+            self._keep(means.features)
+            if retreat is Retreat.PROCESSOR:
+                self._device, self._extractor = means.device, None
             self._free()
-            yield _tr("The graphics card has too little memory: the run goes on with the processor, which is slower.")
+            yield words[retreat]
 
     def _shall_stop(self, job: int) -> bool:
         """Answer questions; then, whether the job ends here."""
@@ -347,9 +336,7 @@ class InferenceThread(QObject):
     def _free(self) -> None:
         """Forget all features, and give what the graphics card held back."""
         self._propagator = self._answers = None
-        torch = sys.modules.get("torch")
-        if torch is not None and torch.cuda.is_available():
-            torch.cuda.empty_cache()
+        release()
 
 
 def _told(result: PropagationResult, request: PropagationRequest) -> FrameLabels | None:

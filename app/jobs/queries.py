@@ -113,7 +113,7 @@ class Engine:
     """What has been loaded.
 
     views: for each kind of picture that can be asked for, "" or why it cannot be shown.
-    devices: name and title of those that there are.
+    devices: name and title of those that there are. cell_bytes: kept of one cell of a frame, at most; 0 = not known.
     """
 
     name: str
@@ -122,3 +122,4 @@ class Engine:
     device: str
     views: tuple[tuple[str, str], ...]
     devices: tuple[tuple[str, str], ...] = ()
+    cell_bytes: int = 0

@@ -10,7 +10,8 @@ import cv2
 import numpy as np
 from PySide6.QtGui import QImage
 
-from app.jobs.decoding import Steps, nobody
+from app.jobs.decoding import Steps
+from app.jobs.latest import LatestThread, nobody
 from model.types import UInt8Array
 from model.video.source import VideoSource
 
@@ -26,7 +27,7 @@ class Batch:
     step: int
 
 
-class ThumbnailMaker:
+class ThumbnailMaker(LatestThread[Batch]):
     """Makes thumbnails in a thread of its own, from a handle of the source of its own. A new batch replaces the old.
 
     The callbacks are called in that thread. turn: set while nobody waits for a frame to be shown.
@@ -39,51 +40,32 @@ class ThumbnailMaker:
         made: Callable[[Batch, int, QImage], None],
         failed: Callable[[Batch, str], None],
     ) -> None:
+        super().__init__("thumbnails")
         self._source = source.handle()
         self._steps = Steps(self._source)
         self._turn, self._made, self._failed = turn, made, failed
-        self._changed = threading.Condition()
-        self._batch: Batch | None = None
-        self._closed = False
-        self._thread = threading.Thread(target=self._work, name="thumbnails", daemon=True)
         self._thread.start()
-
-    def ask(self, batch: Batch) -> None:
-        with self._changed:
-            self._batch = batch
-            self._changed.notify()
 
     def close(self) -> None:
         """Stop after the step that is being decoded, and let go of the file."""
-        with self._changed:
-            self._closed = True
-            self._changed.notify()
-        self._thread.join()
+        super().close()
         self._source.close()
-        self._made = self._failed = nobody  # as in the decode thread
+        self._made = self._failed = nobody
 
-    def _work(self) -> None:
-        taken: Batch | None = None
-        while (batch := self._next(taken)) is not None:
-            taken = batch
-            try:
-                for frame in batch.frames:
-                    if (image := self._picture(batch, frame)) is None:
-                        break
-                    self._made(batch, frame, thumbnail(image, batch.height))
-            except Exception as error:  # as in the decode thread
-                self._failed(batch, str(error) or type(error).__name__)
-
-    def _next(self, taken: Batch | None) -> Batch | None:
-        with self._changed:
-            self._changed.wait_for(lambda: self._closed or self._batch is not taken)
-            return None if self._closed else self._batch
+    def _do(self, batch: Batch) -> None:
+        try:
+            for frame in batch.frames:
+                if (image := self._picture(batch, frame)) is None:
+                    break
+                self._made(batch, frame, thumbnail(image, batch.height))
+        except Exception as error:  # as in the decode thread
+            self._failed(batch, str(error) or type(error).__name__)
 
     def _picture(self, batch: Batch, frame: int) -> UInt8Array | None:
         """A picture for a frame; None if the batch is not wanted any more."""
         wanted = representative(self._source, frame, batch.step)
         steps = self._steps.towards(wanted)
-        while self._batch is batch and not self._closed:
+        while not self._is_over(batch):
             if self._turn.wait(PATIENCE):
                 picture = next(steps)
                 if picture.index == wanted:

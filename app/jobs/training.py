@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import logging
 import os
+import select
 import signal
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -22,6 +24,7 @@ from app.core.runs import State
 from app.core.training import Lines, Setup, parse
 
 LOG = "log.txt"
+_GLANCE = 0.5  # seconds between two looks at a process that says nothing
 _LOG = logging.getLogger("mer.training")
 
 
@@ -100,7 +103,7 @@ class TrainingProcess(QObject):
         """In a thread: hand on what it says, and find out how it ended."""
         assert process.stdout is not None
         last, why, lines = "", "", Lines()
-        for data in _pieces(process.stdout):
+        for data in _pieces(process, process.stdout):
             if self._left:
                 break
             for line in lines.feed(data):
@@ -125,8 +128,17 @@ class TrainingProcess(QObject):
             self.ended.emit(State.INTERRUPTED, _cause(code, log))
 
 
-def _pieces(stream: IO[bytes]) -> Iterator[bytes]:
-    return iter(lambda: os.read(stream.fileno(), 1 << 16), b"")
+def _pieces(process: subprocess.Popen[bytes], stream: IO[bytes]) -> Iterator[bytes]:
+    """What it says, until it has ended; the helpers of one that was killed keep the pipe open for a while."""
+    while True:
+        if sys.platform != "win32":  # where only sockets can be waited for
+            while not select.select([stream], [], [], _GLANCE)[0]:
+                if process.poll() is not None:
+                    return
+        data = os.read(stream.fileno(), 1 << 16)
+        if not data:
+            return
+        yield data
 
 
 def _cause(code: int, log: Path | None) -> str:

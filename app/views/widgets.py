@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QAction, QColor, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import (
+    QAbstractSpinBox,
     QHBoxLayout,
     QLabel,
     QPushButton,
@@ -200,6 +201,18 @@ def push_button(text: str, icon: str = "", primary: bool = False) -> QPushButton
         button.setIconSize(QSize(ICON, ICON))
         icons.give(button, icon, "on_accent" if primary else "text")
     return button
+
+
+def pad(spin: QAbstractSpinBox) -> None:
+    """Keep the figure off the frame: style sheets do not reach the editor inside."""
+    spin.lineEdit().setTextMargins(UNIT // 2, 0, 0, 0)
+
+
+def make_primary(button: QPushButton, icon: str, primary: bool) -> None:
+    """Draw a push button in the accent colour, or no longer: the one thing to do next."""
+    if bool(button.property("primary")) is not primary:
+        mark(button, primary=primary)
+        icons.give(button, icon, "on_accent" if primary else "text")
 
 
 def icon_button(icon: str, tooltip: str, tone: str = "quiet") -> QToolButton:

@@ -7,6 +7,7 @@ and rotation by metadata is read back exactly, and a picture that is blended, to
 from __future__ import annotations
 
 import struct
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -21,6 +22,7 @@ from PIL import Image
 from model.types import UInt8Array
 
 HEIGHT, WIDTH, BLOCK, BITS = 80, 96, 16, 12
+FRAME_BYTES = 3 * HEIGHT * WIDTH
 COUNT, GROUP, STEP = 40, 12, 40  # frames, frames from key to key, milliseconds per frame
 MILLISECONDS = Fraction(1, 1000)
 B_FRAMES = {"bf": "3", "b-pyramid": "normal", "b-adapt": "0", "sc_threshold": "0"}
@@ -52,6 +54,11 @@ def number_of(image: UInt8Array) -> int:
     assert left[0] > 150 > 80 > left[2], "red and blue are exchanged"
     assert right[2] > 150 > 80 > right[0], "red and blue are exchanged"
     return number
+
+
+def decoding_threads() -> int:
+    """Threads that decode ahead of a reader, now."""
+    return sum(thread.name == "video decoding" for thread in threading.enumerate())
 
 
 @dataclass(frozen=True)

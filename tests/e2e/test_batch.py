@@ -17,7 +17,6 @@ import psutil
 import pytest
 
 import app.batch_cli
-from app.__main__ import run
 from app.batch import End, Job, Outcome, Stopping, carry, run_batch
 from app.batch_list import paired, read_list
 from app.batch_processes import in_processes
@@ -45,16 +44,6 @@ def one_by_one(jobs: Sequence[Job], settings: Settings, stopping: Stopping) -> I
     for job in jobs:
         if not stopping():
             yield carry(job, settings)
-
-
-@pytest.fixture
-def mer(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
-    def call(*arguments: object) -> tuple[int, str, str]:
-        code = run([str(a) for a in arguments])
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return call
 
 
 @pytest.fixture

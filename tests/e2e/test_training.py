@@ -20,7 +20,7 @@ from model.recipes import RECIPES
 from model.training import trainer
 from model.training.checkpoint import load_file, save_file
 from model.training.trainer import dropped_channel, sample_numbers, train
-from tests.corpora import TINY, moving_texture, options, register, write_clip, write_corpus
+from tests.corpora import TINY, moving_texture, options, register, undisturbed, write_clip, write_corpus
 from tests.runs import ENVIRONMENT, ROOT, curve, in_two_processes, metrics, same_weights, stop_at
 
 KILLED = """
@@ -48,10 +48,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def straight(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a run of six steps that nothing disturbed."""
-    with pytest.MonkeyPatch.context() as patch:
-        register(patch)
-        return train(options(corpus, tmp_path_factory.mktemp("runs") / "straight")).parent
+    return undisturbed(corpus, tmp_path_factory.mktemp("runs"))
 
 
 def test_a_run_leaves_weights_metrics_and_a_card(straight: Path) -> None:

@@ -29,7 +29,7 @@ from model.training.dataset import PairDataset
 from model.training.trainer import dropped_channel, train
 from model.types import Anchor, LabelMap, PropagationOptions, PropagationRequest, UInt8Array
 from model.weight_map import WeightMapOptions
-from tests.corpora import TINY, TINY_DENSE, TINY_MER, options, register, write_clip, write_corpus
+from tests.corpora import TINY, TINY_DENSE, TINY_MER, options, register, undisturbed, write_clip, write_corpus
 from tests.runs import curve, in_two_processes, metrics, same_weights, stop_at
 from tests.videos import MemoryVideo, texture
 
@@ -46,10 +46,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def straight(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a run of six steps that nothing disturbed."""
-    with pytest.MonkeyPatch.context() as patch:
-        register(patch)
-        return train(options(corpus, tmp_path_factory.mktemp("runs") / "straight", recipe="tiny-mer")).parent
+    return undisturbed(corpus, tmp_path_factory.mktemp("runs"), recipe="tiny-mer")
 
 
 @pytest.mark.parametrize("recipe", [TINY, TINY_DENSE], ids=lambda r: r.name)

@@ -17,6 +17,7 @@ from PySide6.QtCore import Qt
 
 from app.__main__ import run
 from app.controllers.opening import is_project
+from app.core import user_files
 from app.desktop import check_display, free_from_opencv
 from app.io.crash_report import crash_folder
 from app.jobs.inference import InferenceThread
@@ -120,6 +121,24 @@ def test_the_sample_is_painted_once_and_then_opened(desk: Desk, home: Path) -> N
     desk.does("file.sample")
     desk.wait(lambda: desk.session.picture is not None)
     assert film.stat().st_mtime_ns == when
+
+
+@pytest.mark.parametrize("documents", [True, False])
+def test_what_is_made_of_the_sample_goes_where_the_user_finds_it(
+    desk: Desk, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, documents: bool
+) -> None:
+    own, suggested = tmp_path / "me" / "Documents", []
+    (own if documents else own.parent).mkdir(parents=True)
+    monkeypatch.setattr(Path, "home", lambda: own.parent)
+    monkeypatch.setattr(user_files.platformdirs, "user_documents_path", lambda: own)
+    monkeypatch.setattr(files, "save_project", lambda parent, path: suggested.append(path))
+    desk.open(film(home / "sample" / "sample.mp4")[0])
+    desk.does("file.save_as")
+    desk.session.close()
+    desk.open()
+    desk.does("file.save_as")
+    wanted = own if documents else own.parent
+    assert suggested == [wanted / "sample.mer", desk.video.parent / "clip.mer"], "beside the video, if it is the user's"
 
 
 def test_choices_are_remembered_and_keys_rebound(desk: Desk, home: Path) -> None:

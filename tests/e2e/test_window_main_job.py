@@ -194,33 +194,31 @@ def test_a_video_that_moved_is_found_again(desk: Desk, tmp_path: Path, monkeypat
     assert desk.session.document.media.path == moved.resolve() and sorted(desk.stored) == [0]
 
 
+def export_masks(desk: Desk, folder: Path) -> None:
+    desk.does("file.export")
+    dialog = desk.studio.exchanging.dialog
+    dialog.choose("davis")
+    dialog.path.setText(str(folder))
+    dialog.button.click()
+    desk.wait(lambda: dialog.button.text() == "Show folder")
+    dialog.close()
+
+
 def test_an_export_is_written_and_checked(desk: Desk, tmp_path: Path) -> None:
     desk.open()
     desk.label(0)
     desk.propagate()
-    desk.does("file.export")
-    dialog = desk.studio.exchanging.dialog
-    dialog.choose("davis")
-    dialog.path.setText(str(tmp_path / "masks"))
-    dialog.button.click()
-    desk.wait(lambda: dialog.button.text() == "Show folder")
+    export_masks(desk, tmp_path / "masks")
     written = sorted((tmp_path / "masks").rglob("*.png"))
     assert len(written) == FRAMES
     assert all(np.array_equal(read_written(path).ids, desk.stored[n]) for n, path in enumerate(written))
-    dialog.close()
 
 
 def test_labels_come_back_from_an_import_as_one_undo(desk: Desk, tmp_path: Path) -> None:
     desk.open()
     desk.label(0)
     desk.label(4)
-    desk.does("file.export")
-    dialog = desk.studio.exchanging.dialog
-    dialog.choose("davis")
-    dialog.path.setText(str(tmp_path / "masks"))
-    dialog.button.click()
-    desk.wait(lambda: dialog.button.text() == "Show folder")
-    dialog.close()
+    export_masks(desk, tmp_path / "masks")
     desk.session.document.clear([0, 4])
     desk.studio.exchanging.take(tmp_path / "masks")
     desk.wait(lambda: sorted(desk.stored) == [0, 4])

@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from functools import partial
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from app.__main__ import run
 from model.evaluation.davis import evaluate_davis, score_folder
 from model.evaluation.layout import find_sequences, read_mask, write_mask
 from model.evaluation.measures import boundary_accuracy, region_similarity
 from model.types import LabelMap, Origin, PropagationOptions, PropagationResult
+from tests.refusals import refused
 
 FRAMES, HEIGHT, WIDTH = 6, 48, 64
 
@@ -202,15 +203,6 @@ def test_mask_round_trip_keeps_every_id(tmp_path):
 # --- what is refused: one line that names the place -----------------------------------------------------------
 
 
-def refused(call, *words):
-    with pytest.raises(ValueError) as caught:
-        call()
-    message = str(caught.value)
-    assert "\n" not in message
-    for word in words:
-        assert word in message
-
-
 def test_folders_that_are_not_davis(tmp_path, root):
     refused(lambda: find_sequences(tmp_path), str(tmp_path), "Annotations/480p")
     refused(lambda: find_sequences(tmp_path / "nowhere"), "nowhere")
@@ -270,14 +262,9 @@ def test_files_that_are_no_masks(tmp_path):
 
 
 @pytest.fixture
-def mer(capsys):
+def mer(mer):
     """Runs `mer evaluate davis …`: exit code, output, errors."""
-
-    def call(*arguments):
-        code = run(["evaluate", "davis", *map(str, arguments)])
-        return code, *capsys.readouterr()
-
-    return call
+    return partial(mer, "evaluate", "davis")
 
 
 @pytest.fixture

@@ -10,16 +10,9 @@ from app.core.changes import NOTHING, Change
 from app.core.document import Document
 from app.core.objects import ObjectInfo, Skeleton
 from model.types import Direction, KeypointSet, LabelMap, Origin, PropagationOptions
-from tests.projects import begin, document, ids, labels, propagate, state
+from tests.projects import begin, doc, document, ids, labels, propagate, state
 
-
-@pytest.fixture
-def doc() -> Document:
-    """Ten frames, objects 1 and 2."""
-    made = document()
-    made.add_object("swan")
-    made.add_object("shadow")
-    return made
+__all__ = ["doc"]
 
 
 # Objects

@@ -13,16 +13,9 @@ from app.core.document import Document
 from app.core.history import History
 from app.core.objects import Skeleton
 from model.types import KeypointSet, LabelMap, PropagationOptions
-from tests.projects import begin, document, ids, labels, propagate, propagated, state
+from tests.projects import begin, doc, document, ids, labels, propagate, propagated, state
 
-
-@pytest.fixture
-def doc() -> Document:
-    """Ten frames, objects 1 and 2."""
-    made = document()
-    made.add_object("swan")
-    made.add_object("shadow")
-    return made
+__all__ = ["doc"]
 
 
 # Jobs

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -125,3 +126,40 @@ def test_only_the_end_of_a_long_log_is_told(begun: Path) -> None:
         logging.getLogger("mer").info("line %d", number)
     lines = log.tail(50).splitlines()
     assert len(lines) == 50 and lines[-1].endswith("line 999")
+
+
+MANY = """
+import logging, sys, time
+from app.io import log
+log.SIZE, log.KEPT = 8000, 30
+log._watch = lambda path: None
+log.join(f"worker {sys.argv[1]}")
+print("ready", flush=True)
+sys.stdin.readline()
+for number in range(100):
+    logging.getLogger("mer.batch").info("worker %s says %03d %s.", sys.argv[1], number, "x" * 60)
+    time.sleep(0.0005)  # let the others come in between
+"""
+
+
+def test_several_processes_write_to_it_and_nothing_is_lost(home: Path) -> None:
+    """Rotated by whoever finds it full; the others go on in the new one."""
+    environment = {**os.environ, "MER_HOME": str(home), "PYTHONPATH": str(ROOT)}
+    command, pipe = [sys.executable, "-c", MANY], subprocess.PIPE
+    with ExitStack() as stack:
+        working = [
+            stack.enter_context(subprocess.Popen([*command, str(n)], env=environment, stdin=pipe, stdout=pipe))
+            for n in range(3)
+        ]
+        for process in working:
+            assert process.stdout is not None and process.stdout.readline() == b"ready\n"
+        for process in working:  # all at the same time
+            assert process.stdin is not None
+            process.stdin.close()
+        assert [process.wait(timeout=120) for process in working] == [0, 0, 0]
+    latest, *files = sorted(home.glob("log/mer.log*"))
+    assert len(files) >= 3 and all(7500 < file.stat().st_size < 8500 for file in files), "set aside when full, once"
+    lines = [line for file in (latest, *files) for line in file.read_text(encoding="utf-8").splitlines()]
+    said = [match.groups() for line in lines if (match := re.search(r"worker (\d) says (\d{3}) x{60}\.$", line))]
+    assert sorted(said) == [(str(n), f"{number:03d}") for n in range(3) for number in range(100)]
+    assert len(lines) == 3 * 101 and all(f"for process {os.getpid()}" in line for line in lines if "says" not in line)

@@ -287,8 +287,7 @@ def test_videos_that_are_too_short_are_said_to_be(tmp_path: Path) -> None:
 
 def test_the_command_line_s_options_come_through() -> None:
     def chosen(*rare: str, decoder: str | None = DEFAULT.decoder) -> PropagationOptions:
-        typed = (480, 12, "fixed", "circle", 5, 0.05, 48.0, "guided", "5", "1,3,5", True)
-        return propagation_options(*typed, rare=list(rare), decoder=decoder)
+        return propagation_options(rare=list(rare), decoder=decoder)
 
     assert chosen().decoder == "off" and chosen().rounds == 1
     given = chosen("rounds=3", decoder="mine.pt")

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from model.features import MotionFeatures, cell_colours, load_extractor, without_colour
 from model.flow import FlowOptions, Motion
-from model.memory import Entry, FeatureStore, Memory
+from model.memory import Entry, FeatureStore, Memory, cell_bytes
 from model.network import MatchingNetwork
 from model.recipes import Recipe
 from model.spool import Spool
@@ -115,6 +115,20 @@ def test_what_was_computed_in_bf16_is_kept_in_bf16_but_for_the_colours() -> None
     assert [store._bytes for store in stores] == [(64 + 4) * 8 * 12 * 4, (64 * 2 + 4 * 4) * 8 * 12]
     assert kept.dtype == torch.float32 and torch.equal(kept[-4:], exact[-4:])
     assert (without_colour(kept) * without_colour(exact)).sum(dim=0).min() > 0.99
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("weights", ["lab", "untrained", "tiny-mer"])
+def test_what_a_store_will_need_is_known_before(tmp_path: Path, weights: str, precision: str) -> None:
+    """By raw colours, by an encoder, and by a network that keeps what keys are made from as well."""
+    path = tmp_path / "encoder.pt"
+    save_weights(path, MatchingNetwork(RECIPE), RECIPE)
+    extractor = load_extractor(path if weights == "tiny-mer" else weights, "cpu", precision)
+    video = MemoryVideo([texture(i, 32, 48) for i in range(3)])
+    store = FeatureStore(video, extractor, (32, 48), Stopwatch())
+    for frame in range(3):
+        store.get(frame)
+    assert store._bytes == cell_bytes(extractor) * 8 * 12 * 3
 
 
 def test_the_store_scales_to_the_working_size() -> None:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 import sys
+from functools import partial
 
 import numpy as np
 import pytest
 from PIL import Image
 from scipy.io import savemat
 
-from app.__main__ import run
 from model.evaluation.keypoint_sets import JHMDB_JOINTS, read_badja, read_jhmdb
 from model.evaluation.keypoints import KeypointSequence, correct_points, evaluate_keypoints
 from model.evaluation.layout import write_mask
 from model.types import KeypointSet, Origin, PropagationResult
+from tests.refusals import refused
 
 HEIGHT, WIDTH = 60, 80
 
@@ -101,15 +102,6 @@ def test_points_of_all_videos_are_pooled(sequence, tmp_path):
     assert [report["sequences"][n]["PCK@0.2"] for n in ("s", "o")] == [0, 1]
     assert report["mean"]["PCK@0.2"] == pytest.approx(4 / 7)
     json.dumps(report)
-
-
-def refused(call, *words):
-    with pytest.raises(ValueError) as caught:
-        call()
-    message = str(caught.value)
-    assert "\n" not in message
-    for word in words:
-        assert word in message
 
 
 def test_a_run_that_leaves_frames_out(sequence):
@@ -267,14 +259,9 @@ def still_points(monkeypatch):
 
 
 @pytest.fixture
-def mer(capsys):
+def mer(mer):
     """Runs `mer evaluate keypoints …`: exit code, output, errors."""
-
-    def call(*arguments):
-        code = run(["evaluate", "keypoints", *map(str, arguments)])
-        return code, *capsys.readouterr()
-
-    return call
+    return partial(mer, "evaluate", "keypoints")
 
 
 def test_command_on_both_benchmarks(jhmdb, badja, still_points, tmp_path, mer):

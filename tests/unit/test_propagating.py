@@ -9,7 +9,6 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QObject, Signal
 
 from app.controllers import propagating as module
 from app.controllers.preflight import reckon
@@ -19,6 +18,7 @@ from app.controllers.shell import Shell
 from app.core.annotations import FrameLabels, PackedMap
 from app.core.preflight import Resource
 from app.core.settings import Settings
+from app.jobs.inference_signals import InferenceSignals
 from app.jobs.queries import Engine
 from model.types import Direction, LabelMap, Origin, PropagationRequest
 from tests.unit.test_session import FRAMES, FakeFrames, FakeProject, ids
@@ -27,16 +27,7 @@ from tests.windows import home
 __all__ = ["home"]
 
 
-class FakeInference(QObject):
-    ready = Signal(object)
-    result = Signal(int, int, object)
-    progressed = Signal(int, int, int, float)
-    finished = Signal(int)
-    stopped = Signal(int)
-    failed = Signal(int, str)
-    exhausted = Signal(int, str)
-    retreated = Signal(int, str)
-
+class FakeInference(InferenceSignals):
     def __init__(self) -> None:
         super().__init__()
         self.submitted: list[tuple[int, tuple[PropagationRequest, ...]]] = []
@@ -259,7 +250,7 @@ def test_what_a_run_needs_grows_with_it_up_to_the_bound_on_features(desk: Desk, 
 
     def memory(frames: int, size: tuple[int, int]) -> int:
         wanted = PropagationRequest(request.anchors, stop=frames)
-        found = reckon((wanted,), frames, size, desk.document.store, tmp_path, 1 << 30, 4.0)
+        found = reckon((wanted,), frames, size, desk.document.store, tmp_path, 1 << 30, 4.0, 272)
         assert found.frames == frames and found.seconds == frames / 4
         return next(need.needed for need in found.needs if need.resource is Resource.MEMORY)
 

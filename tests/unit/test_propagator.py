@@ -21,6 +21,7 @@ from model.types import (
     PropagationRequest,
     PropagationResult,
 )
+from tests.features import Counting
 from tests.videos import MemoryVideo, moving_squares
 
 GOOD = 0.7  # overlap that raw colours reach on squares six cells wide
@@ -267,21 +268,12 @@ def test_working_size(size: tuple[int, int], short_side: int | None, expected: t
     assert working_size(size, short_side) == expected
 
 
-def test_features_are_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    extractor = load_extractor("lab", "cpu")
-    seen: list[int] = []
-
-    class Counting:
-        name, sha256, recipe, device = "lab", "-", "none", torch.device("cpu")
-
-        def __call__(self, images: torch.Tensor) -> torch.Tensor:
-            seen.append(1)
-            return extractor(images)
-
-    engine = Propagator(MemoryVideo(IMAGES), Counting())
+def test_features_are_computed_once() -> None:
+    extractor = Counting()
+    engine = Propagator(MemoryVideo(IMAGES), extractor)
     request = PropagationRequest((mask(0),), options=OPTIONS)
     list(engine.run(request))
-    assert len(seen) == 10
+    assert extractor.encoded == 10
     list(engine.run(request))  # after a correction, say: nothing is encoded again
-    assert len(seen) == 10
+    assert extractor.encoded == 10
     assert set(engine.timings) == {"decode", "encode", "affinity", "labels"}

@@ -60,13 +60,15 @@ def test_options_are_chosen_undone_and_reset_in_the_window(desk: Desk) -> None:
 # What a run needs
 
 
-def reckoned(monkeypatch: pytest.MonkeyPatch, folder: Path, free: int, device: int | None = None) -> Preflight:
+def reckoned(
+    monkeypatch: pytest.MonkeyPatch, folder: Path, free: int, device: int | None = None, cell: int = 272
+) -> Preflight:
     class Memory:
         available = free
 
     monkeypatch.setattr(preflight.psutil, "virtual_memory", lambda: Memory)
     request = PropagationRequest((Anchor(0, LabelMap(ids((1, 1)))),))
-    return reckon((request,), 1000, (480, 864), AnnotationStore(), folder, 8 << 30, None, device)
+    return reckon((request,), 1000, (480, 864), AnnotationStore(), folder, 8 << 30, None, cell, device)
 
 
 def test_features_that_do_not_fit_are_kept_for_fewer_frames(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -84,3 +86,23 @@ def test_on_a_device_features_take_its_memory(monkeypatch: pytest.MonkeyPatch, t
     assert needs[Resource.DEVICE].needed > needs[Resource.MEMORY].needed
     short = reckoned(monkeypatch, tmp_path, 1 << 40, device=2 << 30)
     assert short.fits and short.chunk is not None
+
+
+def test_what_is_kept_goes_with_the_encoder_and_is_all_that_may_be_where_it_is_not_known(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def memory(cell: int) -> int:
+        return reckoned(monkeypatch, tmp_path, 1 << 40, None, cell).needs[0].needed
+
+    assert memory(272) - memory(144) == 1000 * 120 * 216 * (272 - 144)
+    assert memory(0) == memory(1 << 20)
+    short = reckoned(monkeypatch, tmp_path, 2 << 30, None, 0)
+    assert short.fits and short.chunk is None and short.features is not None
+
+
+def test_the_window_reckons_with_the_encoder_that_it_has(desk: Desk) -> None:
+    """With raw colours: four numbers of fp32 for the features of a cell, and four for its colour."""
+    desk.open()
+    desk.label(0)
+    desk.wait(lambda: desk.studio.propagating._cell > 0)
+    assert desk.studio.propagating._cell == 32

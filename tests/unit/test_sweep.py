@@ -3,12 +3,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import torch
 from PIL import Image
 
 from model.evaluation.sweep import sweep_davis
 from model.features import load_extractor
 from model.types import PropagationOptions
+from tests.features import Counting
 from tests.videos import moving_squares
 
 
@@ -24,19 +24,10 @@ def root(tmp_path: Path) -> Path:
 
 
 def test_all_combinations_the_best_first_each_frame_encoded_once(root: Path) -> None:
-    extractor = load_extractor("lab", "cpu")
-    encoded: list[int] = []
-
-    class Counting:
-        name, sha256, recipe, device = "lab", "-", "none", torch.device("cpu")
-
-        def __call__(self, images: torch.Tensor) -> torch.Tensor:
-            encoded.append(1)
-            return extractor(images)
-
+    extractor = Counting()
     base = PropagationOptions(short_side=None)
-    trials = sweep_davis(root, Counting(), {"radius": [1, 6], "top_k": [1, 5]}, base=base)
-    assert len(encoded) == 6
+    trials = sweep_davis(root, extractor, {"radius": [1, 6], "top_k": [1, 5]}, base=base)
+    assert extractor.encoded == 6
     assert {tuple(t.settings.values()) for t in trials} == {(1, 1), (1, 5), (6, 1), (6, 5)}
     scores = [t.report.mean.as_dict()["J&F"] for t in trials]
     assert scores == sorted(scores, reverse=True) and scores[0] > scores[-1]

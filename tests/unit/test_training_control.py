@@ -11,6 +11,7 @@ import pytest
 from PySide6.QtCore import QObject, Signal
 from pytestqt.qtbot import QtBot
 
+import app.controllers.retraining as retraining_module
 import app.controllers.training as training_module
 from app.controllers.encoders import Encoders
 from app.controllers.session import Session
@@ -82,7 +83,8 @@ class Bench:
 
 @pytest.fixture
 def bench(qtbot: QtBot, tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
-    monkeypatch.setattr(training_module, "TrainingProcess", FakeProcess)
+    for module in (training_module, retraining_module):
+        monkeypatch.setattr(module, "TrainingProcess", FakeProcess)
     monkeypatch.setattr(FakeProcess, "made", [])
     made = Bench(qtbot, tmp_path)
     made.training.runs = RunList(alive=lambda pid: True)
@@ -102,32 +104,57 @@ def step(n: int, of: int = 10) -> dict[str, Any]:
 def test_the_dialog_scans_and_holds_something_out(bench: Bench) -> None:
     dialog = bench.training.open()
     dialog.set_folders([bench.footage])
-    bench.qtbot.waitUntil(lambda: bench.training._scan is not None and len(bench.training._scan.looks) == 5)
+    bench.qtbot.waitUntil(lambda: "4 videos to learn from · 1 held out" in dialog.footage.says.whole())
     dialog.home.setText(str(bench.wish.home))
     dialog.begin.click()
-    (process,) = FakeProcess.made
-    assert process.calls == ["start"] and process.setup is not None
+    measuring, process = FakeProcess.made
+    assert measuring.calls == ["estimate", "kill"] and process.calls == ["start"] and process.setup is not None
     assert process.setup.sources == (bench.footage,) and process.setup.out.parent == bench.wish.home
     assert process.setup.weights is not None and process.setup.weights.name == "encoder.pt"
     held_out = bench.run.held_out
     assert len(held_out) == 1 and set(held_out) <= set(process.setup.without)
-    assert bench.training.dialog is None and bench.training.view is not None and bench.training.view.isVisible()
+    assert (
+        bench.training.retraining.dialog is None and bench.training.view is not None and bench.training.view.isVisible()
+    )
     assert bench.settings["train.last"]["folders"] == [str(bench.footage)]
 
 
 def test_every_recipe_is_offered(bench: Bench) -> None:
-    assert {name for name, _ in bench.training._recipes()} == set(RECIPES)
+    assert {name for name, _ in bench.training.retraining._recipes()} == set(RECIPES)
 
 
-def test_a_measurement_shows_in_the_dialog(bench: Bench) -> None:
+def test_the_machine_is_measured_once_and_the_figure_kept(bench: Bench) -> None:
     dialog = bench.training.open()
-    dialog.measure.click()
+    dialog.set_folders([bench.footage])
+    bench.qtbot.waitUntil(lambda: bool(FakeProcess.made))  # by itself, when the footage is known
     (process,) = FakeProcess.made
-    assert process.calls == ["estimate"]
+    assert process.calls == ["estimate"] and "how quick" in dialog.says.text()
     process.told.emit({"event": "estimate", "steps_per_minute": 10.0})
     assert "600" in dialog.says.text()
+    dialog.recipe.setCurrentIndex(1)  # another recipe has another pace
+    assert len(FakeProcess.made) == 2 and dialog.says.text() != ""
+    dialog.recipe.setCurrentIndex(0)  # this one is known
+    assert FakeProcess.made[-1].calls == ["estimate", "kill"]
+    FakeProcess.made[-1].ended.emit(State.STOPPED, "")
+    assert not dialog.problem.isVisible()
+    assert len(FakeProcess.made) == 2 and "600" in dialog.says.text()
+    dialog.measure.click()
+    assert len(FakeProcess.made) == 3
     dialog.reject()
-    assert process.calls[-1] == "kill"
+    assert FakeProcess.made[-1].calls == ["estimate", "kill"]
+    again = bench.training.open()
+    again.set_folders([bench.footage])
+    bench.qtbot.waitUntil(lambda: "600" in again.says.text())
+    assert len(FakeProcess.made) == 3
+
+
+def test_a_finished_run_tells_how_quick_the_machine_is(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench.training.encoders, "prove", lambda run: None)
+    process = bench.begin()
+    for n in range(1, 11):
+        process.told.emit(step(n))
+    process.ended.emit(State.FINISHED, "")
+    assert bench.settings["train.pace"] == {"mast auto auto": 60.0}
 
 
 def test_a_run_is_followed_to_its_end(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -184,13 +211,38 @@ def test_a_process_that_still_finishes_its_step_is_waited_for(bench: Bench, monk
     folder = bench.run.folder
     bench.training.close()
     other = Training(Session(), bench.window, bench.settings)
+    other.runs = RunList(alive=lambda pid: True)
+    view = other.show_runs(folder)
     monkeypatch.setattr(training_module, "trains", lambda pid: True)
-    other.resume(folder)
-    assert len(FakeProcess.made) == 1 and "still finishing" in bench.run.message
+    view.page.resume_button.click()
+    assert len(FakeProcess.made) == 1 and "still finishing" in view.page.says.whole()
+    assert not view.page.resume_button.isVisible()
     monkeypatch.setattr(training_module, "trains", lambda pid: False)
-    other.resume(folder)
-    assert FakeProcess.made[-1].calls == ["resume"]
+    bench.qtbot.waitUntil(lambda: len(FakeProcess.made) == 2)  # by itself
+    assert FakeProcess.made[-1].calls == ["resume"] and view.page.pause_button.isVisible()
     other.close()
+
+
+def test_a_run_of_a_window_that_was_killed_is_followed_until_it_ends(bench: Bench) -> None:
+    bench.begin()
+    living = [bench.run.pid]
+    other = Training(Session(), bench.window, bench.settings)
+    other.runs = RunList(alive=lambda pid: pid in living)
+    other.offer()
+    assert any("not finished" in text for text in said(bench.window))
+    page = other.show_runs().page
+    assert "last step" in page.says.whole() and not page.pause_button.isVisible()
+    living.clear()
+    bench.qtbot.waitUntil(lambda: page.resume_button.isVisible())
+    other.close()
+
+
+def test_a_process_that_has_ended_but_not_said_how_still_runs(bench: Bench) -> None:
+    process = bench.begin()
+    bench.training.runs = RunList(alive=bench.training._is_alive)
+    assert bench.training.runs.read()[0].state is State.RUNNING
+    process.ended.emit(State.PAUSED, "")
+    assert bench.training.runs.read()[0].state is State.PAUSED
 
 
 def test_a_full_disk_is_said_where_the_user_looks(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

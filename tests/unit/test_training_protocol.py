@@ -61,6 +61,30 @@ def test_the_pace_is_that_of_the_last_steps() -> None:
     assert progress.left == pytest.approx(100.0)
 
 
+def test_of_a_known_budget_it_is_known_what_is_left(tmp_path: Path) -> None:
+    """A line tells the share that there was before its step, and the first step pays for what is made once."""
+    for budget, lefts in (({"minutes": 4.0}, (160.0, 140.0)), ({"steps": 8}, (None, 120.0))):
+        progress = Progress(Setup((tmp_path,), tmp_path, **budget))
+        progress.take(step(1, 1.0, share=0.0, elapsed=80.0))
+        assert progress.left == lefts[0] and progress.share > 0
+        progress.take(step(2, 1.0, share=0.1, elapsed=100.0))
+        assert progress.left == pytest.approx(lefts[1])
+    assert progress.share == pytest.approx(0.25)
+
+
+def test_a_run_that_goes_on_from_its_checkpoint_forgets_what_came_after() -> None:
+    progress = Progress()
+    for n in range(1, 6):
+        progress.take(step(n, float(n), share=0.1 * (n - 1), elapsed=2.0 * n))
+    progress.take({"event": "preparing", "done": 3, "total": 3})
+    progress.take({"event": "scan", "videos": 3})
+    assert progress.preparing is None  # what comes next is a step
+    for n in (4, 5):
+        progress.take(step(n, 10.0 * n, share=0.1 * (n - 1), elapsed=2.0 * n))
+    assert progress.curves["total"] == ([1, 2, 3, 4, 5], [1.0, 2.0, 3.0, 40.0, 50.0])
+    assert progress.left == pytest.approx(12.0)
+
+
 def test_progress_of_a_run_that_was_killed_in_the_middle_of_a_line(tmp_path: Path) -> None:
     lines = [json.dumps(step(n, 1 / n, 0.1 * n, float(n))) for n in (1, 2, 3)]
     (tmp_path / "metrics.jsonl").write_text("\n".join(lines)[:-40])
@@ -69,6 +93,9 @@ def test_progress_of_a_run_that_was_killed_in_the_middle_of_a_line(tmp_path: Pat
     progress = read_progress(tmp_path)
     assert progress.step == 2
     assert progress.samples == {"truth": "samples/truth.png"}
+    assert progress.corpus == {}
+    (tmp_path / "card.json").write_text('{"corpus": {"videos": 6, "photos": 0, "sha256": "1"}}')
+    assert read_progress(tmp_path).corpus == {"videos": 6, "photos": 0}
     assert read_progress(tmp_path / "nowhere").step == 0
 
 

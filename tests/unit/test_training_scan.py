@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from app.controllers.training import footage, shares
+from app.controllers.retraining import footage, shares
 from model.training.scan import Scan, scan
 from tests.corpora import moving_texture, write_clip
 from tests.videos import texture
@@ -102,3 +102,13 @@ def test_the_footage_of_the_dialog(folder: Path) -> None:
     shown = footage(last(scan([folder])))
     assert (shown.videos, shown.photos, shown.looked, shown.total) == (4, 3, 6, 6)
     assert shown.usable and len(shown.unreadable) == 1 and shown.still == ("still.avi",)
+    assert shown.learned + shown.held_out == 2  # of four, one repeats another and one stands still
+    begun = footage(list(scan([folder]))[1])
+    assert (begun.looked, begun.held_out) == (1, 0)  # before the end nothing is known of twins
+
+
+def test_of_two_copies_the_larger_is_kept(tmp_path: Path) -> None:
+    images = moving_texture(0, frames=20, height=96, width=128, coarseness=8)
+    write_clip(tmp_path / "z original.avi", images)
+    write_clip(tmp_path / "a copy.avi", [np.ascontiguousarray(image[::2, ::2]) for image in images])
+    assert [path.name for path in last(scan([tmp_path])).repeated] == ["a copy.avi"]

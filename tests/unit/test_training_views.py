@@ -22,7 +22,7 @@ from app.views.training.proof import ProofPage
 from app.views.training.window import TrainingWindow
 
 NOW = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
-FOUND = Footage(5, 5, 3, 120.0, 7, ("a.mp4: damaged",), ("b.mp4",), ())
+FOUND = Footage(5, 5, 3, 120.0, 7, ("a.mp4: damaged",), ("b.mp4",), (), 1, 1)
 
 
 @pytest.fixture
@@ -61,22 +61,33 @@ def test_the_scan_is_told_in_figures(dialog: TrainDialog, tmp_path: Path) -> Non
     dialog.set_footage(FOUND)
     assert not dialog.footage.bar.isVisible()
     assert {"3", "2 min", "7", "1"} <= set(texts(dialog.footage).split("\n"))
+    assert (
+        dialog.footage.says.whole()
+        == "1 video + 7 photos to learn from · 1 held out to measure the result on · 2 left out"
+    )
     assert any("a.mp4: damaged" in label.toolTip() for label in dialog.footage.findChildren(QLabel))
     dialog.set_footage(Footage(1, 1, unreadable=("a.mp4: damaged",)))
     assert not dialog.begin.isEnabled() and "no video" in dialog.begin.toolTip()
 
 
-def test_the_budget_is_minutes_or_steps(dialog: TrainDialog, qtbot: QtBot) -> None:
-    with qtbot.waitSignal(dialog.pace_wanted):
-        dialog.measure.click()
-    assert not dialog.measure.isEnabled()
+def test_the_budget_is_minutes_or_steps(dialog: TrainDialog, tmp_path: Path, qtbot: QtBot) -> None:
+    dialog.set_folders([tmp_path])
+    with qtbot.waitSignal(dialog.pace_wanted) as asked:
+        dialog.set_footage(FOUND)
+    assert asked.args == [False] and not dialog.measure.isEnabled() and "how quick" in dialog.says.text()
     dialog.set_pace(50.0)
     assert dialog.measure.isEnabled() and "3\u2009000" in dialog.says.text()
     dialog.unit.setCurrentIndex(1)
     assert dialog.budget.value() == 3000 and "1 h" in dialog.says.text()
     assert (dialog.wish().steps, dialog.wish().minutes) == (3000, None)
-    dialog.recipe.setCurrentIndex(1)  # another recipe has another pace
-    assert dialog.says.text() == ""
+    with qtbot.waitSignal(dialog.pace_wanted) as asked:
+        dialog.recipe.setCurrentIndex(1)  # another recipe has another pace
+    assert asked.args == [False] and "1 h" not in dialog.says.text()
+    dialog.fail("there is no room")
+    assert dialog.measure.isEnabled() and dialog.says.text() == ""
+    with qtbot.waitSignal(dialog.pace_wanted) as asked:
+        dialog.measure.click()
+    assert asked.args == [True]
 
 
 def test_what_was_chosen_comes_back(dialog: TrainDialog, qtbot: QtBot, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
 from app.core.settings import Setting
 from app.views import wording
 from app.views.theme import UNIT
-from app.views.widgets import row
+from app.views.widgets import pad, row
 
 WIDTH = 22 * UNIT
 LIMIT = 2**31 - 1
@@ -51,7 +51,7 @@ class SettingEditor(QObject):
 def _prepare(spin: QAbstractSpinBox) -> None:
     spin.setKeyboardTracking(False)  # not every digit is a choice
     spin.setFixedWidth(WIDTH)
-    spin.lineEdit().setTextMargins(UNIT // 2, 0, 0, 0)
+    pad(spin)
 
 
 class _Switch(SettingEditor):

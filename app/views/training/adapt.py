@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QDialog, QDoubleSpinBox, QLabel, QStackedWidget, Q
 
 from app.core.adaptation import Outcome
 from app.views.theme import UNIT
-from app.views.widgets import Glyph, Meter, push_button, row
+from app.views.widgets import Glyph, Meter, pad, push_button, row
 
 MINUTES = 2.0
 
@@ -27,6 +27,7 @@ class AdaptDialog(QDialog):
         self.minutes = QDoubleSpinBox(minimum=0.5, maximum=120, value=MINUTES, singleStep=0.5, decimals=1)
         self.minutes.setSuffix(self.tr(" min"))
         self.minutes.setFixedWidth(14 * UNIT)
+        pad(self.minutes)
         self.says, self.bar = QLabel(wordWrap=True), Meter(52 * UNIT, 6)
         self.verdict, self.figures = QLabel(), QLabel(wordWrap=True)
         for label in (self.says, self.figures):

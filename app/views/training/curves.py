@@ -35,10 +35,11 @@ class Curves(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
 
     def set_curves(self, curves: Mapping[str, Curve]) -> None:
-        """Steps and values by name of the term."""
-        self._curves = dict(curves)
+        """Steps and values by name of the term. Of a single term the total would only be the same again."""
+        terms = [name for name in curves if name != "total"]
+        self._curves = {name: curve for name, curve in curves.items() if name != "total" or len(terms) != 1}
         self.setAccessibleDescription(
-            ", ".join(f"{_name(name)} {values[-1]:.3g}" for name, (_, values) in curves.items() if values)
+            ", ".join(f"{_name(name)} {values[-1]:.3g}" for name, (_, values) in self._curves.items() if values)
         )
         self.update()
 
@@ -50,7 +51,7 @@ class Curves(QWidget):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         if not any(values for _, values in self._curves.values()):
             painter.setPen(QColor(colours().faint))
-            painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, tr("The first step is on its way"))
+            painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, tr("No step is done yet"))
             painter.end()
             return
         width = (self.width() - _GAP * (len(self._curves) - 1)) / len(self._curves)
@@ -86,8 +87,11 @@ class Curves(QWidget):
         painter.save()
         painter.setClipRect(plot)
         for line, colour, breadth in ((y, now.thumb, 1.0), (mean, now.accent_text, 2.0)):
-            painter.setPen(QPen(QColor(colour), breadth))
-            painter.drawPolyline(_polygon(x, line, plot, (float(steps[0]), float(steps[-1])), (low, high)))
+            painter.setPen(QPen(QColor(colour), breadth, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap))
+            points = _polygon(x, line, plot, (float(steps[0]), float(steps[-1])), (low, high))
+            painter.drawPolyline(points)
+            if len(line) == 1:  # no line yet
+                painter.drawEllipse(points[0], 2, 2)
         painter.restore()
 
 
@@ -114,7 +118,8 @@ def scale(mean: Points, y: Points) -> tuple[float, float, list[float]]:
     low = min(float(mean.min()), float(np.quantile(y, 0.02)))
     high = max(float(mean.max()), float(np.quantile(y, 0.98)))
     if high - low < 1e-6 * max(1.0, abs(high)):
-        low, high = low - 0.5, high + 0.5
+        half = 0.1 * abs(high) or 0.5
+        low, high = low - half, high + half
     room = 0.08 * (high - low)
     low, high = low - room, high + room
     rough = (high - low) / 3

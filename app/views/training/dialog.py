@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtGui import QColor, QDragEnterEvent, QDropEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import (
     QComboBox,
     QDialog,
     QDoubleSpinBox,
     QFileDialog,
-    QFormLayout,
+    QGridLayout,
     QLabel,
     QLineEdit,
     QListWidget,
@@ -23,22 +23,24 @@ from PySide6.QtWidgets import (
 
 from app.core.training import Footage, Wish
 from app.views import wording
-from app.views.theme import UNIT
+from app.views.theme import UNIT, colours
 from app.views.training.footage import FootageView
-from app.views.widgets import icon_button, push_button, row
+from app.views.widgets import icon_button, pad, push_button, row
 
 Option = tuple[str, str]  # what it is kept as, and what is shown
 
 
 class TrainDialog(QDialog):
-    """requested(Wish): begin. folders_changed(list): look at these. pace_wanted(): measure, as things are chosen now.
+    """requested(Wish): begin. folders_changed(list): look at these.
+
+    pace_wanted(again): how quick would that be, as things are chosen now? again: measure it, even if it is known.
 
     recipes, devices: id and words. last: what `state` told the last time.
     """
 
     requested = Signal(object)
     folders_changed = Signal(list)
-    pace_wanted = Signal()
+    pace_wanted = Signal(bool)
 
     def __init__(
         self,
@@ -53,17 +55,17 @@ class TrainDialog(QDialog):
         self.setAcceptDrops(True)
         last = last or {}
         self._pace: float | None = None
-        self.folders = QListWidget()
+        self._asked = False  # for the pace of what is chosen now
+        self.folders = _Folders()
         self.folders.setFixedHeight(9 * UNIT)
         self.footage = FootageView()
         self.budget = QDoubleSpinBox(decimals=0, minimum=1, maximum=10_000_000)
         self.unit = _combo((("minutes", self.tr("minutes")), ("steps", self.tr("steps"))), last.get("unit"))
         self.budget.setValue(float(last.get("budget", 60)))
+        pad(self.budget)
         self.says = QLabel()
         self.says.setProperty("tone", "quiet")
-        self.measure = push_button(self.tr("Measure"), "ph.gauge")
-        self.measure.setAutoDefault(False)
-        self.measure.setToolTip(self.tr("Run a few steps to see how quick this machine is"))
+        self.measure = icon_button("ph.gauge", self.tr("Measure how quick this machine is, with a few steps"))
         self.recipe = _combo(recipes, last.get("recipe"))
         self.start_from = _combo(
             (("shipped", self.tr("the encoder of MER Studio")), ("scratch", self.tr("scratch"))), last.get("start")
@@ -82,9 +84,9 @@ class TrainDialog(QDialog):
         self._lay_out(bool(last.get("more", False)))
         self.budget.valueChanged.connect(lambda: self._show_budget())
         for choice in (self.recipe, self.device, self.precision):
-            choice.currentIndexChanged.connect(lambda: self.set_pace(None))
+            choice.currentIndexChanged.connect(lambda: self._change_pace())
         self.unit.currentIndexChanged.connect(lambda: self._change_unit())
-        self.measure.clicked.connect(lambda: self._measure())
+        self.measure.clicked.connect(lambda: self._ask_pace(again=True))
         self.begin.clicked.connect(lambda: self._request())
         self.set_footage(None)
         self._show_budget()
@@ -100,8 +102,10 @@ class TrainDialog(QDialog):
     def set_footage(self, footage: Footage | None) -> None:
         """What a scan has found so far; None: there is nothing to look at."""
         self._less.setVisible(footage is not None)
+        self.footage.setVisible(footage is not None)
         self.footage.set_footage(footage)
         usable = footage is not None and footage.usable
+        self._fit()
         self.begin.setEnabled(usable)
         if usable:
             self.begin.setToolTip(self.tr("A process of its own; the window stays free for work"))
@@ -111,20 +115,20 @@ class TrainDialog(QDialog):
             self.begin.setToolTip(self.tr("No video has been found yet"))
         else:
             self.begin.setToolTip(self.tr("There is no video or photo in these folders that can be read"))
+        if footage is not None and usable and footage.looked == footage.total and not self._asked:
+            self._ask_pace()
 
     def set_pace(self, pace: float | None) -> None:
         """Steps per minute on this machine, as far as that is known."""
         self._pace = pace
         self.measure.setEnabled(True)
-        self.measure.setText(self.tr("Measure"))
         self._show_budget()
 
     def fail(self, why: str) -> None:
         """Say why not; everything can be changed and tried again."""
         self.problem.setText(why)
         self.problem.show()
-        self.measure.setEnabled(True)
-        self.measure.setText(self.tr("Measure"))
+        self.set_pace(self._pace)
 
     def chosen(self) -> tuple[Path, ...]:
         """The folders."""
@@ -175,22 +179,25 @@ class TrainDialog(QDialog):
         browse.setAutoDefault(False)
         browse.clicked.connect(lambda: self._browse())
         self._form = QWidget()
-        form = QFormLayout(self._form)
+        form = QGridLayout(self._form)
         form.setContentsMargins(0, 0, 0, 0)
+        form.setColumnStretch(1, 1)
         form.setHorizontalSpacing(2 * UNIT)
         form.setVerticalSpacing(UNIT)
         where = QWidget()
         where.setLayout(row(self.home, browse))
-        for words, editor in (
+        editors: tuple[tuple[str, QWidget], ...] = (
             (self.tr("Recipe"), self.recipe),
             (self.tr("Start from"), self.start_from),
             (self.tr("Device"), self.device),
             (self.tr("Precision"), self.precision),
             (self.tr("Keep runs in"), where),
-        ):
+        )
+        for line, (words, editor) in enumerate(editors):
             label = QLabel(words)
             label.setProperty("tone", "quiet")
-            form.addRow(label, editor)
+            form.addWidget(label, line, 0)
+            form.addWidget(editor, line, 1)
         self.more = push_button("")
         self.more.setProperty("kind", "flat")
         self.more.setAutoDefault(False)
@@ -209,7 +216,7 @@ class TrainDialog(QDialog):
         layout.addWidget(self.footage)
         layout.addWidget(self.hint)
         layout.addSpacing(UNIT)
-        layout.addLayout(row(train_for, self.budget, self.unit, self.says, None, self.measure))
+        layout.addLayout(row(train_for, self.budget, self.unit, self.measure, self.says, None))
         layout.addLayout(row(self.more, None))
         layout.addWidget(self._form)
         layout.addWidget(self.problem)
@@ -221,7 +228,14 @@ class TrainDialog(QDialog):
     def _show_more(self, more: bool) -> None:
         self._form.setVisible(more)
         self.more.setText(self.tr("Fewer choices") if more else self.tr("More choices…"))
-        self.adjustSize()
+        self._fit()
+
+    def _fit(self) -> None:
+        """As high as what is shown; the user's width stays."""
+        layout = self.layout()
+        if layout is not None:
+            layout.activate()
+            self.resize(self.width(), layout.totalSizeHint().height())
 
     def _folders_changed(self) -> None:
         self.problem.hide()
@@ -257,9 +271,16 @@ class TrainDialog(QDialog):
             self.budget.setValue(max(1.0, round(self.budget.value() * factor)))
         self._show_budget()
 
+    def _change_pace(self) -> None:
+        """What was known is of something else."""
+        self._asked = False
+        self.set_pace(None)
+        if self.begin.isEnabled():
+            self._ask_pace()
+
     def _show_budget(self) -> None:
         if self._pace is None:
-            self.says.setText("")
+            self.says.setText("" if self.measure.isEnabled() else self.tr("seeing how quick this machine is…"))
         elif self.unit.currentData() == "minutes":
             steps = int(float(f"{max(1.0, self.budget.value() * self._pace):.2g}"))
             self.says.setText(self.tr("about {0} steps here").format(f"{steps:,}".replace(",", "\u2009")))
@@ -267,11 +288,13 @@ class TrainDialog(QDialog):
             time = wording.span(60 * self.budget.value() / self._pace)
             self.says.setText(self.tr("about {0} here").format(time))
 
-    def _measure(self) -> None:
+    def _ask_pace(self, again: bool = False) -> None:
+        self._asked = True
         self.problem.hide()
+        self._pace = None
         self.measure.setEnabled(False)
-        self.measure.setText(self.tr("Measuring…"))
-        self.pace_wanted.emit()
+        self._show_budget()
+        self.pace_wanted.emit(again)
 
     def _request(self) -> None:
         self.problem.hide()
@@ -287,6 +310,19 @@ class TrainDialog(QDialog):
     def dropEvent(self, event: QDropEvent) -> None:
         event.acceptProposedAction()
         self._take(_dropped(event))
+
+
+class _Folders(QListWidget):
+    """While it is empty it says what belongs there."""
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        if not self.count():
+            painter = QPainter(self.viewport())
+            painter.setPen(QColor(colours().quiet))
+            text = self.tr("Add a folder, or drop one here")
+            painter.drawText(self.viewport().rect(), Qt.AlignmentFlag.AlignCenter, text)
+            painter.end()
 
 
 def _dropped(event: QDropEvent) -> list[Path]:

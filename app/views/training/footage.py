@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
+from textwrap import wrap
 
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QGridLayout, QLabel, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QLabel, QVBoxLayout, QWidget
 
 from app.core.training import Footage
 from app.views import wording
@@ -13,18 +14,15 @@ from app.views.theme import UNIT, mark
 from app.views.widgets import Elided, Meter
 
 _NAMED = 12  # files that a tooltip lists
+_BREADTH = 90  # characters of its lines
+_LITTLE = 60.0  # seconds of video
 
 
-class FootageView(QStackedWidget):
-    """Empty, or figures side by side."""
+class FootageView(QWidget):
+    """Figures side by side, and what follows from them."""
 
     def __init__(self) -> None:
         super().__init__()
-        empty = QLabel(self.tr("Add a folder, or drop one here."))
-        empty.setProperty("tone", "quiet")
-        empty.setAlignment(Qt.AlignmentFlag.AlignTop)
-        self.addWidget(empty)
-        page = QWidget()
         grid = QGridLayout()
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setHorizontalSpacing(3 * UNIT)
@@ -50,17 +48,16 @@ class FootageView(QStackedWidget):
             self._figures.append((figure, name))
         grid.setColumnStretch(6, 1)
         self.bar, self.says = Meter(20 * UNIT), Elided(tone="quiet")
-        layout = QVBoxLayout(page)
+        layout = QVBoxLayout(self)
         layout.setContentsMargins(0, UNIT // 2, 0, 0)
-        layout.setSpacing(UNIT // 2)
+        layout.setSpacing(UNIT)
         layout.addLayout(grid)
         layout.addWidget(self.says)
         layout.addWidget(self.bar)
-        self.addWidget(page)
-        self.setFixedHeight(11 * UNIT)
+        layout.addStretch()
+        self.setFixedHeight(11 * UNIT)  # with or without the bar
 
     def set_footage(self, footage: Footage | None) -> None:
-        self.setCurrentIndex(0 if footage is None else 1)
         if footage is None:
             return
         values = (
@@ -90,13 +87,28 @@ class FootageView(QStackedWidget):
             return self.tr("Looking at {0} of {1}…").format(footage.looked + 1, footage.total)
         if not footage.usable:
             return self.tr("There is no video or photo here that can be read.")
-        if footage.unreadable or footage.duplicates or footage.still:
-            return self.tr("What cannot be read, near-duplicates and still videos are left out.")
-        if footage.seconds < 60 and not footage.photos:
-            return self.tr("This is little: some minutes of video and more make a difference.")
-        return self.tr("All of it can be used.")
+        return " · ".join(self._shares(footage))
+
+    def _shares(self, footage: Footage) -> list[str]:
+        """What becomes of all that was found."""
+        learned = []
+        if footage.learned:
+            videos = footage.learned
+            learned.append(self.tr("%n videos", "", videos) if videos != 1 else self.tr("1 video"))
+        if footage.photos:
+            learned.append(self.tr("%n photos", "", footage.photos) if footage.photos != 1 else self.tr("1 photo"))
+        parts = [self.tr("{0} to learn from").format(" + ".join(learned))]
+        if footage.held_out:
+            parts.append(self.tr("{0} held out to measure the result on").format(footage.held_out))
+        if left_out := len(footage.unreadable) + footage.videos - footage.learned - footage.held_out:
+            parts.append(self.tr("{0} left out").format(left_out))
+        if footage.seconds < _LITTLE and not footage.photos:
+            parts.append(self.tr("this is little: some minutes make a difference"))
+        return parts
 
 
 def _listed(files: Sequence[str]) -> str:
+    """For a tooltip, which breaks no lines by itself."""
     more = len(files) - _NAMED
-    return "\n".join([*files[:_NAMED], *([f"… {more}"] if more > 0 else [])])
+    lines = [wrap(file, _BREADTH, subsequent_indent="    ", break_on_hyphens=False) for file in files[:_NAMED]]
+    return "\n".join([*chain.from_iterable(lines), *([f"… {more}"] if more > 0 else [])])

@@ -6,9 +6,10 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QComboBox, QGridLayout, QLabel, QLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from app.core.proof import Measure, Proof, Verdict
-from app.views.theme import UNIT, mark
+from app.views import wording
+from app.views.theme import UNIT
 from app.views.training.pictures import Wipe
-from app.views.widgets import GAP, Elided, Glyph, Meter, push_button, row
+from app.views.widgets import GAP, Elided, Glyph, Meter, make_primary, push_button, row
 from app.views.wording import tr
 
 _MOOD = {
@@ -43,7 +44,7 @@ class ProofPage(QWidget):
         self.grid.setContentsMargins(0, 0, 0, 0)
         self.grid.setHorizontalSpacing(3 * UNIT)
         self.grid.setVerticalSpacing(UNIT // 2)
-        self.wipe = Wipe(self.tr("present encoder"), self.tr("new encoder"))
+        self.wipe = Wipe(self.tr("old encoder"), self.tr("new encoder"))
         self.frames = QComboBox()
         self.frames.currentIndexChanged.connect(lambda: self._show_frame())
         self.notes = QLabel(wordWrap=True)
@@ -67,12 +68,14 @@ class ProofPage(QWidget):
         self.set_in_use(False, False)
         self.set_progress("", 0.0)
 
-    def set_progress(self, what: str, share: float) -> None:
-        """It is being measured."""
+    def set_progress(self, what: str, share: float, left: float | None = None) -> None:
+        """It is being measured. left: seconds, if that is known."""
         self._proof = None
         self._pages.setCurrentIndex(0)
-        self.says.set_text(what)
+        self.says.set_text(what if left is None else self.tr("{0} · {1} left").format(what, wording.span(left)))
         self.bar.set_share(share)
+        self.use_button.setText(GAP + self.tr("Use this encoder"))
+        make_primary(self.use_button, "ph.check", False)
         self.use_button.setEnabled(False)
         self.use_button.setToolTip(self.tr("Measured first, used then"))
 
@@ -95,12 +98,12 @@ class ProofPage(QWidget):
         good = proof.verdict in (Verdict.BETTER, Verdict.SAME)
         words = self.tr("Use this encoder") if good else self.tr("Use it all the same")
         self.use_button.setText(GAP + words)
-        mark(self.use_button, primary=proof.verdict is Verdict.BETTER)
+        make_primary(self.use_button, "ph.check", proof.verdict is Verdict.BETTER)
         self.use_button.setEnabled(not self._used)
         self.use_button.setToolTip(self.tr("For all propagations from now on; the one before is kept"))
 
     def set_in_use(self, used: bool, undoable: bool) -> None:
-        """used: the new encoder is the one in use. undoable: there is one to go back to."""
+        """used: the new encoder is the one in use. undoable: there is another to go back to."""
         self._used = used
         self.use_button.setEnabled(self._proof is not None and not used)
         if used:
@@ -108,7 +111,7 @@ class ProofPage(QWidget):
             self.advice.setText(self.tr("It is in use: propagations from now on use the new encoder."))
         elif self._proof is not None:
             self.set_proof(self._proof)
-        self.undo_button.setVisible(undoable)
+        self.undo_button.setVisible(used and undoable)  # else it would bring this one back
 
     # Inside
 
@@ -149,7 +152,7 @@ class ProofPage(QWidget):
 
     def _fill(self, measures: tuple[Measure, ...]) -> None:
         _clear(self.grid)
-        heads = ("", self.tr("present"), self.tr("new"), "", self.tr("measured on"))
+        heads = ("", self.tr("old"), self.tr("new"), "", self.tr("measured on"))
         lines = [(heads, ("quiet",) * 5), *(_line(measure) for measure in measures[:_ROWS])]
         for number, (texts, tones) in enumerate(lines):
             for column, (text, tone) in enumerate(zip(texts, tones, strict=True)):
@@ -197,7 +200,7 @@ def _line(measure: Measure) -> tuple[tuple[str, ...], tuple[str, ...]]:
 def _verdict(verdict: Verdict) -> str:
     return {
         Verdict.BETTER: tr("The new encoder is better on your videos"),
-        Verdict.SAME: tr("The new encoder is as good as the present one"),
+        Verdict.SAME: tr("The new encoder is as good as the old one"),
         Verdict.WORSE: tr("The new encoder is worse on your videos"),
         Verdict.UNKNOWN: tr("There was nothing to measure them on"),
     }[verdict]
@@ -208,7 +211,7 @@ def _advice(proof: Proof) -> str:
     if proof.verdict is Verdict.UNKNOWN:
         return tr("Label two frames of a video and open it, or train on some more videos: one is held out then.")
     if proof.verdict is Verdict.WORSE:
-        return tr("The present encoder stays in use. Longer training, or more videos, may help.")
+        return tr("The old encoder stays in use. Longer training, or more videos, may help.")
     if not labelled:
         return tr("Judged without labels, which says less. With two labelled frames in the open project it is surer.")
     if proof.verdict is Verdict.SAME:

@@ -12,7 +12,7 @@ from app.views import wording
 from app.views.theme import UNIT, mark
 from app.views.training.curves import Curves
 from app.views.training.pictures import Picture
-from app.views.widgets import Elided, Meter, push_button, row
+from app.views.widgets import Elided, Meter, make_primary, push_button, row
 
 
 class RunPage(QWidget):
@@ -63,15 +63,16 @@ class RunPage(QWidget):
             "value": self.tr("Value map"),
             "flow": self.tr("Flow"),
         }
-        self.pictures = {name: Picture(captions[name]) for name in SAMPLES}
+        self.pictures = {name: Picture(captions[name], 22 * UNIT) for name in SAMPLES}
         self.explains = QLabel(self.tr("Colours are copied from another frame, to where the encoder finds the same."))
         self.explains.setProperty("tone", "faint")
         self.pause_button = push_button(self.tr("Pause"), "ph.pause")
         self.pause_button.setToolTip(self.tr("Write a checkpoint and give the memory back; resume whenever you like"))
         self.stop_button = push_button(self.tr("Stop"), "ph.stop")
         self.stop_button.setToolTip(self.tr("End here; the encoder as it is can be compared and used"))
-        self.resume_button = push_button(self.tr("Resume"), "ph.play")
-        self.prove_button = push_button(self.tr("Compare encoders"), "ph.scales", primary=True)
+        self.resume_button = push_button(self.tr("Resume"), "ph.play", primary=True)
+        self.resume_button.setToolTip(self.tr("Go on from the last checkpoint"))
+        self.prove_button = push_button(self.tr("Compare encoders"), "ph.scales")
         self.folder_button = push_button(self.tr("Show folder"), "ph.folder-open")
         self._lay_out(figures)
         self.pause_button.clicked.connect(lambda: self._finish(self.pause))
@@ -80,15 +81,18 @@ class RunPage(QWidget):
         self.prove_button.clicked.connect(self.prove)
         self.folder_button.clicked.connect(lambda: self._show_folder())
 
-    def set_run(self, run: Run, progress: Progress, has_weights: bool) -> None:
-        """The run and how far it is. has_weights: there is an encoder that can be compared."""
+    def set_run(self, run: Run, progress: Progress, has_weights: bool, busy: str = "") -> None:
+        """The run and how far it is. has_weights: there is an encoder that can be compared.
+
+        busy: why it can be neither stopped nor resumed at the moment, if so.
+        """
         fresh = self._run is None or self._run.folder != run.folder or self._run.state is not run.state
         self._run = run
         if fresh:
             self._ending = False
         running = run.state is State.RUNNING
         self.title.setText(run.folder.name)
-        self.says.set_text(self._words(run, progress))
+        self.says.set_text(self._words(run, progress, busy))
         self.message.setText(run.message)
         self.message.setVisible(bool(run.message))
         mark(self.message, tone="error" if run.state is State.FAILED else "warning")
@@ -100,27 +104,32 @@ class RunPage(QWidget):
         self.curves.set_curves(progress.curves)
         self._show_samples(run, progress)
         for button in (self.pause_button, self.stop_button):
-            button.setVisible(running)
+            button.setVisible(running and not busy)
             button.setEnabled(not self._ending)
-        self.resume_button.setVisible(run.state.can_resume)
+        self.resume_button.setVisible(run.state.can_resume and not busy)
         self.prove_button.setVisible(not running)
         self.prove_button.setEnabled(has_weights)
+        over = run.state in (State.FINISHED, State.STOPPED)  # else going on is what comes next
+        make_primary(self.prove_button, "ph.scales", over)
+        make_primary(self.resume_button, "ph.play", not over)
         reason = "" if has_weights else self.tr("There is no encoder yet: resume the run")
-        self.prove_button.setToolTip(reason or self.tr("Is the new encoder better than the present one? Measure both"))
+        self.prove_button.setToolTip(reason or self.tr("Is the new encoder better than the one in use? Measure both"))
 
     # Inside
 
-    def _words(self, run: Run, progress: Progress) -> str:
+    def _words(self, run: Run, progress: Progress, busy: str) -> str:
         start = self.tr("from scratch") if run.setup.weights is None else self.tr("from the encoder of MER Studio")
         parts = [self.tr("Recipe {0}, {1}").format(run.setup.recipe, start)]
         if progress.corpus:
             videos = int(progress.corpus.get("videos", 0))
             parts.append(self.tr("%n videos", "", videos) if videos != 1 else self.tr("1 video"))
-        if self._ending:
+        if busy:
+            parts.append(busy)
+        elif self._ending:
             parts.append(self.tr("finishing the step at hand…"))
         elif run.state is State.RUNNING and progress.preparing is not None:
             parts.append(self.tr("reading videos, {0} of {1}").format(*progress.preparing))
-        elif run.state is State.RUNNING and not progress.step:
+        elif run.state is State.RUNNING and progress.memory is None:
             parts.append(self.tr("starting…"))
         return " · ".join(parts)
 
