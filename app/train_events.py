@@ -49,7 +49,8 @@ def train_aloud(options: TrainingOptions) -> None:
         say("scan", **corpus.describe())
         weights = train(options, _Steps(), _Samples(options))
         card = read_card(run.card)
-        over = progress_of(options, card["steps"], card["seconds"] + 0.1) >= 1  # the card has tenths of a second
+        # Minutes may run out between two steps; and a run that was stopped at its end has nothing left to do.
+        over = card.get("complete") or progress_of(options, card["steps"], card["seconds"] + 0.1) >= 1
         say("finished" if over else "stopped", weights=str(weights), steps=card["steps"])
 
 

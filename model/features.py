@@ -29,13 +29,14 @@ CONTROLS = ("untrained", "lab")
 class FeatureExtractor(Protocol):
     """Maps uint8 RGB [B, 3, H, W] to unit-length features [B, C, ceil(H/4), ceil(W/4)] on `device`.
 
-    name, sha256 and recipe identify it in reports and caches.
+    name, sha256 and recipe identify it in reports and caches. channels: C.
     """
 
     name: str
     sha256: str
     recipe: str
     device: torch.device
+    channels: int
 
     def __call__(self, images: Tensor) -> Tensor: ...
 
@@ -107,7 +108,7 @@ class EncoderFeatures:
         compact: float = 1.0,
     ) -> None:
         self.name, self.sha256, self.recipe, self.device, self.bf16 = name, sha256, recipe, device, bf16
-        self.compact = compact
+        self.compact, self.channels = compact, encoder.config.channels
         self._encoder = folded(encoder.to(device), torch.bfloat16 if bf16 else torch.float32)
 
     @torch.inference_mode()
@@ -197,6 +198,7 @@ class LabFeatures:
     """
 
     _CONTRAST = 6.0
+    channels = 4
 
     def __init__(self, device: torch.device) -> None:
         self.name, self.recipe, self.device = "lab", "none", device

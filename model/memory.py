@@ -13,7 +13,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from model.encoder import STRIDE
 from model.features import EncoderFeatures, FeatureExtractor, MotionFeatures, as_key, cell_colours, without_colour
 from model.shelf import Shelf
 from model.timing import Stopwatch
@@ -227,12 +226,9 @@ class FeatureStore:
 
 def cell_bytes(extractor: FeatureExtractor) -> int:
     """Bytes that a store keeps of one cell of a frame, at most."""
-    pixels = torch.zeros(1, 3, 4 * STRIDE, 4 * STRIDE, dtype=torch.uint8)
-    features, colours = extractor(pixels)[0], cell_colours(pixels.to(extractor.device))[0]
-    kept = _size(_parts(as_key(features, colours), _is_compact(extractor)))
-    if isinstance(extractor, MotionFeatures):  # what keys are made from stays as well
-        kept += features.nbytes + colours.nbytes
-    return kept // colours[0].numel()
+    features, colours = torch.zeros(extractor.channels, 1, 1), torch.zeros(3, 1, 1)
+    made_from = _size((features, colours)) if isinstance(extractor, MotionFeatures) else 0  # that is kept as well
+    return made_from + _size(_parts(as_key(features, colours), _is_compact(extractor)))
 
 
 def _is_compact(extractor: FeatureExtractor) -> bool:

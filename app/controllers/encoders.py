@@ -18,6 +18,7 @@ from app.core.settings import Settings
 from app.core.user_files import data_folder
 from app.io.atomic import replacing
 from app.jobs.work import Work
+from app.views.notice_bar import Notice
 from app.views.training.proof import ProofPage
 
 if TYPE_CHECKING:  # these bring torch, which the window does without until it is needed
@@ -37,6 +38,7 @@ class Encoders(QObject):
         self._session, self._window, self._settings = session, window, settings
         self._page: ProofPage | None = None
         self._run: Run | None = None
+        self._notice: Notice | None = None  # of what was changed last
         self._began = 0.0
         self.show: Callable[[], object] = lambda: None
         self._work = Work()
@@ -44,6 +46,7 @@ class Encoders(QObject):
         self._work.done.connect(self._proved)
         self._work.failed.connect(self._fail)
         window.actions["train.restore"].triggered.connect(lambda: self.restore())
+        window.actions["train.shipped"].triggered.connect(lambda: self.restore(shipped=True))
         self._allow()
 
     def weights(self) -> Path | None:
@@ -106,14 +109,18 @@ class Encoders(QObject):
         text = self.tr("The encoder of run {0} is in use.").format(self._run.folder.name)
         self._tell(text)
 
-    def restore(self) -> None:
-        """Back to the encoder before this one; once more, and it is this one again."""
-        now, before = self._settings["encoder"], self._settings["encoder.before"]
-        self._settings.update({"encoder": before, "encoder.before": now})
-        again = (
+    def restore(self, shipped: bool = False) -> None:
+        """Back to the encoder before this one, or to the shipped one; once more, and it is this one again."""
+        now = self._settings["encoder"]
+        before = "" if shipped else self._settings["encoder.before"]
+        try:
+            self._settings.update({"encoder": before, "encoder.before": now})
+        except OSError as error:
+            return self._fail(str(error))
+        words = (
             self.tr("The encoder before is in use again.") if before else self.tr("The shipped one is in use again.")
         )
-        self._tell(again)
+        self._tell(words)
 
     def close(self) -> None:
         self._work.close()
@@ -163,12 +170,16 @@ class Encoders(QObject):
 
     def _tell(self, text: str) -> None:
         self._allow()
-        self._window.notify(text, "info", self.tr("Undo"), lambda: self.restore())
+        if self._notice is not None:  # its undo would do something else by now
+            self._window.notices.close_notice(self._notice)
+        self._notice = self._window.notify(text, "info", self.tr("Undo"), lambda: self.restore())
         self.changed.emit()
 
     def _allow(self) -> None:
         can = self._can_restore()
         self._window.set_enabled("train.restore", can, self.tr("No other encoder was in use yet"))
+        own = bool(self._settings["encoder"])
+        self._window.set_enabled("train.shipped", own, self.tr("It is in use"))
         if self._page is not None:
             self._page.set_in_use(self._run is not None and self._is_used(self._run), can)
 

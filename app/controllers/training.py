@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -18,6 +19,7 @@ from app.core.runs import Run, RunList, State, new_folder, trains
 from app.core.settings import Settings
 from app.core.training import TUNING_RATE, Progress, Setup, Wish, read_progress
 from app.jobs.training import TrainingProcess
+from app.views import wording
 from app.views.training.dialog import TrainDialog
 from app.views.training.window import TrainingWindow
 from model.resources import resource
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from app.jobs.queries import Engine
 
 REFRESH_MS = 500
+ROOM = 300_000_000
+"""Bytes that a run needs at least: weights, and checkpoints of which the next is written before the last one goes."""
 
 
 class Training(QObject):
@@ -98,6 +102,9 @@ class Training(QObject):
             return self.retraining.fail(self.tr("A run is going on already: pause or stop it first."))
         when = datetime.now(UTC)
         home = wish.home.expanduser().absolute()
+        if (free := _free(home)) < ROOM:
+            text = self.tr("{0}: only {1} are free, and a run needs about {2}; make room or choose another folder.")
+            return self.retraining.fail(text.format(home, wording.amount(free), wording.amount(ROOM)))
         left_out, held_out = shares(self.retraining.scan)
         setup = Setup(
             tuple(folder.absolute() for folder in wish.folders),
@@ -271,3 +278,12 @@ class Training(QObject):
 
     def _complain(self, text: str) -> None:
         self._window.notify(text, "error")
+
+
+def _free(folder: Path) -> int:
+    """Bytes, where the folder lies or will lie. What cannot be asked is said when something is written."""
+    existing = next((place for place in (folder, *folder.parents) if place.exists()), None)
+    try:
+        return ROOM if existing is None else shutil.disk_usage(existing).free
+    except OSError:
+        return ROOM

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
 from model.types import UInt8Array
 
-LABELLED_MARGIN = 0.005  # of J&F and PCK, 0..1: less is chance
+LABELLED_MARGIN = 0.005  # of J&F and PCK, 0..1: less is chance, however many frames there are
 ERROR_MARGIN = 0.02  # of an error, relative
+_SPREAD = {"J&F": 0.02}  # of one labelled frame, by which two encoders of the same worth differ; the mean of n by less
+_POINT = 0.1  # the same of one point, which is right or wrong
 
 
 class Verdict(StrEnum):
@@ -36,7 +40,8 @@ class Measure:
     @property
     def verdict(self) -> Verdict:
         gain = self.after - self.before if self.share else (self.before - self.after) / max(self.before, 1e-9)
-        margin = LABELLED_MARGIN if self.share else ERROR_MARGIN
+        chance = _SPREAD.get(self.name, _POINT) / math.sqrt(max(self.places, 1))
+        margin = max(LABELLED_MARGIN, chance) if self.share else ERROR_MARGIN
         if gain > margin:
             return Verdict.BETTER
         return Verdict.WORSE if gain < -margin else Verdict.SAME
@@ -62,14 +67,23 @@ class Proof:
     notes: tuple[str, ...] = ()
 
     @property
+    def by_labels(self) -> bool:
+        """Do labels decide? They are what counts, if there are any and they tell the two apart."""
+        return _together(self._overall(labels=True)) in (Verdict.BETTER, Verdict.WORSE)
+
+    @property
     def verdict(self) -> Verdict:
-        """By labels, if there are any, for they are what counts; else by errors. One that is worse is decisive."""
-        overall = [m for m in self.measures if not m.where]
-        by_labels = [m for m in overall if m.share]
-        verdicts = [m.verdict for m in by_labels or overall]
-        if not verdicts:
-            return Verdict.UNKNOWN
-        for verdict in (Verdict.WORSE, Verdict.BETTER):
-            if verdict in verdicts:
-                return verdict
-        return Verdict.SAME
+        """By labels, or else by errors. One figure that is worse is decisive."""
+        labels, errors = (_together(self._overall(labels)) for labels in (True, False))
+        if self.by_labels or errors is Verdict.UNKNOWN:
+            return labels
+        return errors
+
+    def _overall(self, labels: bool) -> list[Measure]:
+        return [m for m in self.measures if not m.where and m.share is labels]
+
+
+def _together(measures: Iterable[Measure]) -> Verdict:
+    verdicts = {m.verdict for m in measures}
+    order = (Verdict.WORSE, Verdict.BETTER, Verdict.SAME)
+    return next((verdict for verdict in order if verdict in verdicts), Verdict.UNKNOWN)

@@ -96,7 +96,11 @@ def restart(mer: Callable[..., tuple[int, str, str]], folder: Path, command: lis
 def test_twenty_videos_in_processes_one_of_them_broken(
     mer: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("MER_HOME", str(tmp_path / "home"))
     command = twenty_videos_one_broken(mer, tmp_path / "videos", "--jobs", 2)
+    log = (tmp_path / "home" / "log" / "mer.log").read_text(encoding="utf-8")
+    assert all(f"worker {number} of 2 of a batch" in log for number in (1, 2)), "what workers do is in the log as well"
+    assert "WARNING [" in log and f"{BROKEN}: failed: " in log and "clip03: 4 frames in " in log
     monkeypatch.setattr(app.batch_cli, "_engine", lambda name, count: one_by_one)  # the same, and quicker
     restart(mer, tmp_path / "videos", command)
 

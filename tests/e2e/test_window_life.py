@@ -123,12 +123,11 @@ def test_the_sample_is_painted_once_and_then_opened(desk: Desk, home: Path) -> N
     assert film.stat().st_mtime_ns == when
 
 
-@pytest.mark.parametrize("documents", [True, False])
 def test_what_is_made_of_the_sample_goes_where_the_user_finds_it(
-    desk: Desk, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, documents: bool
+    desk: Desk, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     own, suggested = tmp_path / "me" / "Documents", []
-    (own if documents else own.parent).mkdir(parents=True)
+    own.mkdir(parents=True)
     monkeypatch.setattr(Path, "home", lambda: own.parent)
     monkeypatch.setattr(user_files.platformdirs, "user_documents_path", lambda: own)
     monkeypatch.setattr(files, "save_project", lambda parent, path: suggested.append(path))
@@ -137,8 +136,9 @@ def test_what_is_made_of_the_sample_goes_where_the_user_finds_it(
     desk.session.close()
     desk.open()
     desk.does("file.save_as")
-    wanted = own if documents else own.parent
-    assert suggested == [wanted / "sample.mer", desk.video.parent / "clip.mer"], "beside the video, if it is the user's"
+    assert suggested == [own / "sample.mer", desk.video.parent / "clip.mer"], "beside the video, if it is the user's"
+    own.rmdir()
+    assert user_files.folder_for(home.resolve() / "sample" / "sample.mp4") == own.parent
 
 
 def test_choices_are_remembered_and_keys_rebound(desk: Desk, home: Path) -> None:

@@ -73,8 +73,7 @@ def fail(monkeypatch: pytest.MonkeyPatch, error: BaseException, when: Callable[[
     monkeypatch.setattr(matching, "windowed_affinity", affinity)
 
 
-@pytest.mark.parametrize("error", [GPU, MemoryError()], ids=["card", "main"])
-@pytest.mark.parametrize("direction", ["forward", "both"])
+@pytest.mark.parametrize("error, direction", [(GPU, "forward"), (MemoryError(), "both")], ids=["card", "main"])
 def test_a_moment_without_memory_costs_nothing(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, error: BaseException, direction: str
 ) -> None:

@@ -49,7 +49,7 @@ def gallery() -> Path:
     """The folder named by MER_FUZZ_GALLERY, with one of each; made when it is empty."""
     folder = Path(os.environ["MER_FUZZ_GALLERY"])
     if not (folder / "complete").exists():
-        for make in (_project, _user_files, _weights, _run, _exports, _masks, _videos, _pictures):
+        for make in (_project, _user_files, _weights, _run, _exports, _tables, _masks, _videos, _pictures):
             make(folder)
         (folder / "complete").touch()
     return folder
@@ -144,6 +144,18 @@ def deeplabcut(folder: Path) -> Path:
     source = MemoryVideo([np.zeros((*SIZE, 3), np.uint8)] * FRAMES)
     list(export(document(folder), source, "deeplabcut", folder / "deeplabcut"))
     return folder / "deeplabcut" / "CollectedData_MER.h5"
+
+
+def _tables(folder: Path) -> None:
+    """As DeepLabCut's labels are written, and as its predictions are."""
+    import pandas as pd
+
+    (folder / "hdf5").mkdir()
+    shutil.copy(folder / "deeplabcut" / "CollectedData_MER.h5", folder / "hdf5" / "fixed.h5")
+    names = ["scorer", "bodyparts", "coords"]
+    columns = pd.MultiIndex.from_product([["DLC"], ["beak", "tail"], ["x", "y", "likelihood"]], names=names)
+    predicted = pd.DataFrame(np.arange(6.0 * FRAMES).reshape(FRAMES, 6), columns=columns)
+    predicted.to_hdf(folder / "hdf5" / "table.h5", key="df_with_missing", format="table", mode="w")
 
 
 def _masks(folder: Path) -> None:

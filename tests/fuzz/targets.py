@@ -28,7 +28,7 @@ from model.training.run import RunDirectory, read_card
 from model.training.state import TrainingState
 from model.video import open_video
 from tests.corpora import TINY
-from tests.fuzz import bombs
+from tests.fuzz import bombs, hdf5
 from tests.fuzz.mutation import spoil_bytes, spoil_json, spoil_table, spoil_tree
 from tests.fuzz.seeds import CODECS, FRAMES, SIZE, gallery
 
@@ -251,6 +251,7 @@ TARGETS: dict[str, Target] = {
     "keypoints": Target(one("points.csv", spoil_table), _import),
     "deeplabcut-csv": Target(one("deeplabcut/CollectedData_MER.csv", spoil_table), _import),
     "deeplabcut-h5": Target(one("deeplabcut/CollectedData_MER.h5", spoil_bytes), _import, cost=10),
+    "deeplabcut-tree": Target(hdf5.make, hdf5.read(_import), cost=2),
     "sleap": Target(one("sleap.slp", spoil_bytes), _import, cost=10),
     "pictures": Target(_PICTURES, _watch("pyav"), VIDEO_MEMORY),
     "video": Target(_VIDEOS, _watch("pyav"), VIDEO_MEMORY),

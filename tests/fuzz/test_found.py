@@ -19,6 +19,7 @@ from app.core.media import Media
 from app.core.runs import RunList
 from app.core.training import read_progress
 from app.io.imports import import_labels
+from app.io.imports.tables import read_deeplabcut_h5
 from app.io.project_file import load
 from app.io.project_lock import ProjectInUse, ProjectLock, in_use
 from app.io.report import read_report
@@ -221,3 +222,51 @@ def test_a_lock_of_a_process_that_cannot_be_is_taken_over(tmp_path: Path, pid: i
 
     (tmp_path / "lock").write_text(json.dumps({"host": platform.node(), "pid": pid, "born": 1, "token": "x"}))
     ProjectLock(tmp_path).release()
+
+
+def _huge(file: Any, tables: Any) -> None:
+    file.create_carray("/", "block0_values", tables.Float64Atom(), shape=(1 << 40, 6), chunkshape=(64, 6))
+
+
+def _chunk(file: Any, tables: Any) -> None:
+    file.create_earray("/", "block0_values", tables.Float64Atom(), shape=(0, 6), chunkshape=(1 << 24, 6))
+
+
+def _deep(file: Any, tables: Any) -> None:
+    file.create_group("/" + "/".join("g" * 40), "df", createparents=True)
+
+
+def _many(file: Any, tables: Any) -> None:
+    for number in range(600):
+        file.create_group("/", f"df{number}")
+
+
+def _soft(file: Any, tables: Any) -> None:
+    file.create_soft_link("/", "df", "/")
+
+
+def _hard(file: Any, tables: Any) -> None:
+    file.create_hard_link(file.create_group("/", "df"), "again", "/")
+
+
+def _external(file: Any, tables: Any) -> None:
+    file.create_external_link("/", "df", "/dev/zero:/df")
+
+
+HDF5 = [(_huge, "declares"), (_chunk, "declares"), (_soft, "is a link"), (_external, "is a link")]
+HDF5 += [(make, "more groups") for make in (_deep, _many, _hard)]
+
+
+@pytest.mark.filterwarnings("ignore")  # PyTables does not like such files either
+@pytest.mark.parametrize("make, words", HDF5, ids=lambda value: getattr(value, "__name__", ""))
+def test_hdf5_is_looked_over_before_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make: Callable[[Any, Any], None], words: str
+) -> None:
+    tables, pandas = pytest.importorskip("tables"), pytest.importorskip("pandas")
+    for module in (tables.attributeset, tables.atom):
+        monkeypatch.setattr(module, "pickle", module.pickle)  # as it was, afterwards
+    monkeypatch.setattr(pandas, "read_hdf", None)
+    path = tmp_path / "CollectedData.h5"
+    with tables.open_file(str(path), "w") as file:
+        make(file, tables)
+    assert path.stat().st_size < 2 << 20 and words in refusal(lambda: read_deeplabcut_h5(path))

@@ -7,7 +7,7 @@ import pytest
 from tests.fuzz.run import Figures, fuzz
 from tests.fuzz.targets import TARGETS
 
-INPUTS = 54  # of each target; with what is dearer tried more rarely, 1036 in all
+INPUTS = 54  # of each target; with what is dearer tried more rarely, 1063 in all
 HARD = {"deeplabcut-h5", "sleap"}  # too few inputs for one of each end
 GOOD = {"settings", "recent", "runs"}  # nothing in the user's own files is refused: what is of no use is left out
 

@@ -123,3 +123,15 @@ def test_one_video_alone_does_not_decide_and_chance_is_no_gain() -> None:
     assert Proof("a", "b", measures).verdict is Verdict.SAME
     assert measure("reconstruction", 0.0400, 0.0397, False).verdict is Verdict.SAME
     assert measure("reconstruction", 0.0400, 0.0300, False).verdict is Verdict.BETTER
+
+
+def test_few_labelled_frames_say_little_and_then_errors_decide() -> None:
+    few, many = (Measure("J&F", "", 0.42, 0.41, True, frames) for frames in (2, 50))
+    worse = measure("cycle", 1.0, 1.2, False)
+    better = measure("cycle", 1.0, 0.8, False)
+    assert few.verdict is Verdict.SAME and many.verdict is Verdict.WORSE
+    assert Proof("a", "b", (few,)).verdict is Verdict.SAME
+    for errors, verdict in ((worse, Verdict.WORSE), (better, Verdict.BETTER)):
+        proof = Proof("a", "b", (few, errors))
+        assert proof.verdict is verdict and not proof.by_labels
+    assert Proof("a", "b", (many, better)).verdict is Verdict.WORSE

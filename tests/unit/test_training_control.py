@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import pytest
@@ -20,7 +21,7 @@ from app.controllers.training import Training
 from app.core.proof import Measure, Proof
 from app.core.runs import Run, RunList, State
 from app.core.settings import Settings
-from app.core.training import Setup, Wish
+from app.core.training import TUNING_RATE, Setup, Wish
 from model.recipes import RECIPES
 from tests.corpora import moving_texture, write_clip
 from tests.windows import Desk, desk, home
@@ -76,6 +77,9 @@ class Bench:
     def run(self) -> Run:
         return RunList(alive=lambda pid: True).read()[0]
 
+    def wait(self, condition: Callable[[], object]) -> None:
+        self.qtbot.waitUntil(lambda: bool(condition()), timeout=60_000)
+
     def begin(self) -> FakeProcess:
         self.training.begin(self.wish)
         return FakeProcess.made[-1]
@@ -104,13 +108,14 @@ def step(n: int, of: int = 10) -> dict[str, Any]:
 def test_the_dialog_scans_and_holds_something_out(bench: Bench) -> None:
     dialog = bench.training.open()
     dialog.set_folders([bench.footage])
-    bench.qtbot.waitUntil(lambda: "4 videos to learn from · 1 held out" in dialog.footage.says.whole())
+    bench.wait(lambda: "4 videos to learn from · 1 held out" in dialog.footage.says.whole())
     dialog.home.setText(str(bench.wish.home))
     dialog.begin.click()
     measuring, process = FakeProcess.made
     assert measuring.calls == ["estimate", "kill"] and process.calls == ["start"] and process.setup is not None
     assert process.setup.sources == (bench.footage,) and process.setup.out.parent == bench.wish.home
     assert process.setup.weights is not None and process.setup.weights.name == "encoder.pt"
+    assert process.setup.rate == TUNING_RATE
     held_out = bench.run.held_out
     assert len(held_out) == 1 and set(held_out) <= set(process.setup.without)
     assert (
@@ -126,7 +131,7 @@ def test_every_recipe_is_offered(bench: Bench) -> None:
 def test_the_machine_is_measured_once_and_the_figure_kept(bench: Bench) -> None:
     dialog = bench.training.open()
     dialog.set_folders([bench.footage])
-    bench.qtbot.waitUntil(lambda: bool(FakeProcess.made))  # by itself, when the footage is known
+    bench.wait(lambda: bool(FakeProcess.made))  # by itself, when the footage is known
     (process,) = FakeProcess.made
     assert process.calls == ["estimate"] and "how quick" in dialog.says.text()
     process.told.emit({"event": "estimate", "steps_per_minute": 10.0})
@@ -144,7 +149,7 @@ def test_the_machine_is_measured_once_and_the_figure_kept(bench: Bench) -> None:
     assert FakeProcess.made[-1].calls == ["estimate", "kill"]
     again = bench.training.open()
     again.set_folders([bench.footage])
-    bench.qtbot.waitUntil(lambda: "600" in again.says.text())
+    bench.wait(lambda: "600" in again.says.text())
     assert len(FakeProcess.made) == 3
 
 
@@ -165,7 +170,7 @@ def test_a_run_is_followed_to_its_end(bench: Bench, monkeypatch: pytest.MonkeyPa
         process.told.emit(step(n))
     view = bench.training.view
     assert view is not None
-    bench.qtbot.waitUntil(lambda: view.page.figures["step"].text() == "10")
+    bench.wait(lambda: view.page.figures["step"].text() == "10")
     assert bench.run.state is State.RUNNING and bench.run.pid == process.pid
     bench.run.folder.mkdir(parents=True)
     bench.run.weights.write_bytes(b"weights")
@@ -218,7 +223,7 @@ def test_a_process_that_still_finishes_its_step_is_waited_for(bench: Bench, monk
     assert len(FakeProcess.made) == 1 and "still finishing" in view.page.says.whole()
     assert not view.page.resume_button.isVisible()
     monkeypatch.setattr(training_module, "trains", lambda pid: False)
-    bench.qtbot.waitUntil(lambda: len(FakeProcess.made) == 2)  # by itself
+    bench.wait(lambda: len(FakeProcess.made) == 2)  # by itself
     assert FakeProcess.made[-1].calls == ["resume"] and view.page.pause_button.isVisible()
     other.close()
 
@@ -233,7 +238,7 @@ def test_a_run_of_a_window_that_was_killed_is_followed_until_it_ends(bench: Benc
     page = other.show_runs().page
     assert "last step" in page.says.whole() and not page.pause_button.isVisible()
     living.clear()
-    bench.qtbot.waitUntil(lambda: page.resume_button.isVisible())
+    bench.wait(lambda: page.resume_button.isVisible())
     other.close()
 
 
@@ -251,6 +256,16 @@ def test_a_full_disk_is_said_where_the_user_looks(bench: Bench, monkeypatch: pyt
     bench.training.begin(bench.wish)
     assert "No space left" in dialog.problem.text()
     assert bench.training.runs.read() == ()
+
+
+def test_a_disk_that_is_nearly_full_is_said_before_anything_is_written(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda place: SimpleNamespace(free=training_module.ROOM - 1))
+    dialog = bench.training.open()
+    bench.training.begin(bench.wish)
+    assert "only 300 MB are free" in dialog.problem.text() and str(bench.wish.home) in dialog.problem.text()
+    assert bench.training.runs.read() == () and not bench.wish.home.exists()
 
 
 def test_a_failure_is_kept_and_can_be_tried_again(bench: Bench) -> None:
@@ -290,6 +305,10 @@ def test_an_encoder_is_used_only_when_told_and_that_is_undone(bench: Bench, trai
     restore.trigger()
     assert encoders.weights() == kept and changed == [kept, None, kept]
     assert Settings()["encoder"] == str(kept)  # the next window knows
+    assert sum("in use" in text for text in said(bench.window)) == 1  # only the last change can be undone
+    shipped = bench.window.actions["train.shipped"]
+    shipped.trigger()
+    assert encoders.weights() is None and not shipped.isEnabled()
 
 
 def test_weights_that_are_gone_are_said_and_replaced_by_the_shipped_ones(bench: Bench) -> None:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from app import train_events
 from app.core.runs import Run, RunList, State, new_folder, trains
 from app.core.training import Lines, Progress, Setup, parse, read_progress
+from model.training.corpus import Corpus
+from model.training.options import TrainingOptions
 
 NOW = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
 
@@ -119,11 +123,17 @@ def test_the_command_line_understands_a_setup(tmp_path: Path) -> None:
 
     from app.cli import app
 
-    setup = Setup((tmp_path,), tmp_path / "run", "mer", tmp_path / "e.pt", 5, 1.0, "cpu", "fp32", (tmp_path,), 2, 32)
+    setup = Setup(
+        (tmp_path,), tmp_path / "run", "mer", tmp_path / "e.pt", 5, 1.0, "cpu", "fp32", (tmp_path,), 2, 32, 3e-5
+    )
     command = get_command(app).get_command(None, "train")  # type: ignore[attr-defined, arg-type]
     made = command.make_context("train", setup.arguments(resume=True, estimate=True)[1:])
     assert made.params["steps"] == 5 and made.params["crop"] == 32 and made.params["json"] is True
     assert made.params["without"] == [tmp_path] and made.params["resume"] is True
+    options = TrainingOptions((tmp_path,), tmp_path / "run", steps=1, rate=made.params["rate"])
+    assert options.full_recipe().learning_rate == 3e-5
+    with pytest.raises(ValueError, match="rate cannot be 0"):
+        TrainingOptions((tmp_path,), tmp_path / "run", steps=1, rate=0.0)
 
 
 def test_runs_are_kept_and_one_whose_process_is_gone_was_interrupted(tmp_path: Path) -> None:
@@ -162,3 +172,24 @@ def test_this_process_is_no_training() -> None:
 
     assert not trains(os.getpid())
     assert not trains(2**22 + 1)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "complete", "event"), [(238.2, True, "finished"), (238.2, False, "stopped"), (240.0, False, "finished")]
+)
+def test_a_run_says_how_it_ended(
+    seconds: float, complete: bool, event: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    """Minutes may run out between two steps, or while it was told to stop."""
+
+    def train(options: TrainingOptions, *_: object) -> Path:
+        options.out.mkdir()
+        card = {"recipe": {}, "steps": 9, "seconds": seconds, "complete": complete}
+        (options.out / "card.json").write_text(json.dumps(card))
+        return options.out / "encoder.pt"
+
+    monkeypatch.setattr(train_events, "train", train)
+    monkeypatch.setattr(train_events, "_be_modest", lambda: None)
+    monkeypatch.setattr(train_events, "open_corpus", lambda *_, **__: Corpus((), (), ()))
+    train_events.train_aloud(TrainingOptions((tmp_path,), tmp_path / "run", minutes=4.0))
+    assert [json.loads(line)["event"] for line in capsys.readouterr().out.splitlines()] == ["scan", event]

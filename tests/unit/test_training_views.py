@@ -14,10 +14,10 @@ from pytestqt.qtbot import QtBot
 
 from app.core.proof import Comparison, Measure, Proof
 from app.core.runs import Run, State
-from app.core.training import Footage, Progress, Setup, Wish
+from app.core.training import SAMPLES, Footage, Progress, Setup, Wish
 from app.views.training.curves import Curves, running_mean, scale, thinned
 from app.views.training.dialog import TrainDialog
-from app.views.training.pictures import Wipe
+from app.views.training.pictures import Wipe, as_image
 from app.views.training.proof import ProofPage
 from app.views.training.window import TrainingWindow
 
@@ -135,6 +135,37 @@ def test_runs_are_listed_and_the_page_offers_what_can_be_done(qtbot: QtBot, tmp_
     assert window.current == runs[3].folder  # the same one, though it moved up
 
 
+def test_what_comes_next_is_the_one_button_in_colour(qtbot: QtBot, tmp_path: Path) -> None:
+    window = TrainingWindow()
+    qtbot.addWidget(window)
+    page = window.page
+    for state, resumes in ((State.PAUSED, True), (State.INTERRUPTED, True), (State.STOPPED, False)):
+        page.set_run(run(tmp_path, state), Progress(), True)
+        assert page.resume_button.property("primary") is resumes
+        assert page.prove_button.property("primary") is not resumes
+    page.set_run(run(tmp_path), Progress(), False, "finishing its last step")
+    window.set_runs([run(tmp_path)])
+    window.show()
+    assert "finishing its last step" in page.says.whole() and not page.pause_button.isVisible()
+
+
+def test_pictures_are_shown_as_far_as_the_recipe_has_them(qtbot: QtBot, tmp_path: Path) -> None:
+    window = TrainingWindow()
+    qtbot.addWidget(window)
+    window.set_runs([run(tmp_path)])
+    window.show()
+    folder = run(tmp_path).folder / "samples"
+    folder.mkdir(parents=True)
+    for names in (SAMPLES[:2], SAMPLES):
+        for name in names:
+            as_image(picture(90)).save(str(folder / f"{name}.png"))
+        progress = Progress()
+        progress.take({"event": "sample", "step": len(names), **{name: f"samples/{name}.png" for name in names}})
+        window.page.set_run(run(tmp_path), progress, False)
+        assert [name for name in SAMPLES if window.page.pictures[name].isVisible()] == list(names)
+        assert all(window.page.pictures[name].image() is not None for name in names)
+
+
 def test_a_pause_is_asked_for_once(qtbot: QtBot, tmp_path: Path) -> None:
     window = TrainingWindow()
     qtbot.addWidget(window)
@@ -175,6 +206,10 @@ def test_the_curve_shows_what_was_measured(qtbot: QtBot) -> None:
     curves.set_curves({"total": (steps, [n / 5 for n in steps])})
     rising = curves.grab().toImage()
     assert empty != falling and falling != rising
+    curves.set_curves({"total": (steps, [5 / n for n in steps]), "reconstruction": (steps, [n / 5 for n in steps])})
+    assert "Total" not in curves.accessibleDescription()  # of one term it would be the same again
+    curves.set_curves({"total": ([1], [2.0])})
+    assert curves.grab().toImage() != empty  # a dot
 
 
 def test_points_are_thinned_to_means_and_smoothed_without_shift() -> None:
@@ -231,5 +266,7 @@ def test_the_proof_page_says_what_to_do(qtbot: QtBot) -> None:
     assert not page.wipe.isVisible()
     page.set_in_use(True, True)
     assert not page.use_button.isEnabled() and page.undo_button.isVisible()
-    page.set_in_use(False, False)
+    page.set_in_use(False, True)  # what there was before is this one: going back would bring it back
     assert page.use_button.isEnabled() and not page.undo_button.isVisible()
+    page.set_progress("film.mp4", 0.5, 90.0)
+    assert page.says.whole() == "film.mp4 · 2 min left" and "all the same" not in page.use_button.text()

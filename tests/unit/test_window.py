@@ -87,8 +87,8 @@ def test_without_a_video_there_is_little_to_do_and_that_is_said(qtbot: QtBot, se
     usable = {name for name, action in window.actions.items() if action.isEnabled()}
     assert usable == {
         "file.open", "file.folder", "file.sample", "file.quit", "edit.settings",
-        "view.full_screen", "train.retrain", "train.runs", "train.restore", "help.keys", "help.about",
-        "help.diagnostics",
+        "view.full_screen", "train.retrain", "train.runs", "train.restore", "train.shipped",
+        "help.keys", "help.about", "help.diagnostics",
     }  # fmt: skip
     assert "Open a video first" in window.actions["tool.brush"].toolTip()
     window.set_enabled("edit.undo", False, "There is nothing to undo")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import pickle
 import re
 from pathlib import Path
@@ -24,6 +25,8 @@ Table = tuple[dict[int, NDArray[np.float64]], tuple[str, ...], tuple[tuple[int, 
 
 
 _FAR = 1e6  # pixels
+_NODES, _DEPTH = 500, 6  # groups and arrays of a file, and how deep they lie: pandas makes about twenty, two deep
+_DECLARED = 1 << 29  # bytes of them in memory: hours of video with many points
 
 
 def is_deeplabcut(path: Path) -> bool:
@@ -73,6 +76,8 @@ def read_deeplabcut_h5(path: Path) -> Table:
     # PyTables hands bytes that look like a pickle to `pickle`, and pandas keeps lists of names so.
     tables.attributeset.pickle = tables.atom.pickle = PlainPickle
     try:
+        with tables.open_file(str(path)) as file:
+            _look_over(file)
         table: Any = pd.read_hdf(path)
         names = tuple(dict.fromkeys(str(n) for n in table.columns.get_level_values("bodyparts")))
         values = table.to_numpy(np.float64).reshape(len(table), len(names), -1)[..., :2]
@@ -80,6 +85,26 @@ def read_deeplabcut_h5(path: Path) -> Table:
     except Exception as error:  # a stranger's HDF5 can trip the reader anywhere
         raise ValueError(f"{path}: cannot be read as a DeepLabCut table ({_cause(error)}); import the .csv") from None
     return {_frame_number(w, path): xy for w, xy in zip(where, values, strict=True)}, names, ()
+
+
+def _look_over(file: Any) -> None:
+    """ValueError if a file declares what no table of keypoints has. Sizes and chunks may be without anything behind
+    them, groups may go on without end: reading them would take all memory, or for ever."""
+    from tables import Leaf
+    from tables.link import Link
+
+    declared = 0
+    for count, node in enumerate(file.walk_nodes("/")):
+        if isinstance(node, Link):
+            raise ValueError(f"{shortened(node._v_pathname)} is a link to something else")
+        if count >= _NODES or node._v_depth > _DEPTH:
+            raise ValueError("it has more groups than a table of keypoints")
+        if isinstance(node, Leaf):
+            each = node.dtype.itemsize if getattr(node, "dtype", None) is not None else 1
+            shapes = node.shape, getattr(node, "chunkshape", None) or ()
+            declared += each * sum(math.prod(map(int, shape)) for shape in shapes)
+        if declared > _DECLARED:
+            raise ValueError(f"it declares {declared >> 20} MB or more, which is no table of keypoints")
 
 
 def read_sleap(path: Path) -> Table:

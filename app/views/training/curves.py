@@ -91,7 +91,7 @@ class Curves(QWidget):
             points = _polygon(x, line, plot, (float(steps[0]), float(steps[-1])), (low, high))
             painter.drawPolyline(points)
             if len(line) == 1:  # no line yet
-                painter.drawEllipse(points[0], 2, 2)
+                painter.drawEllipse(points.first(), 2, 2)
         painter.restore()
 
 

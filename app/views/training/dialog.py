@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QColor, QDragEnterEvent, QDropEvent, QPainter, QPaintEvent
+from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import (
     QComboBox,
     QDialog,
@@ -16,15 +16,14 @@ from PySide6.QtWidgets import (
     QGridLayout,
     QLabel,
     QLineEdit,
-    QListWidget,
     QVBoxLayout,
     QWidget,
 )
 
 from app.core.training import Footage, Wish
 from app.views import wording
-from app.views.theme import UNIT, colours
-from app.views.training.footage import FootageView
+from app.views.theme import UNIT
+from app.views.training.footage import FolderList, FootageView
 from app.views.widgets import icon_button, pad, push_button, row
 
 Option = tuple[str, str]  # what it is kept as, and what is shown
@@ -56,7 +55,7 @@ class TrainDialog(QDialog):
         last = last or {}
         self._pace: float | None = None
         self._asked = False  # for the pace of what is chosen now
-        self.folders = _Folders()
+        self.folders = FolderList()
         self.folders.setFixedHeight(9 * UNIT)
         self.footage = FootageView()
         self.budget = QDoubleSpinBox(decimals=0, minimum=1, maximum=10_000_000)
@@ -310,19 +309,6 @@ class TrainDialog(QDialog):
     def dropEvent(self, event: QDropEvent) -> None:
         event.acceptProposedAction()
         self._take(_dropped(event))
-
-
-class _Folders(QListWidget):
-    """While it is empty it says what belongs there."""
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        super().paintEvent(event)
-        if not self.count():
-            painter = QPainter(self.viewport())
-            painter.setPen(QColor(colours().quiet))
-            text = self.tr("Add a folder, or drop one here")
-            painter.drawText(self.viewport().rect(), Qt.AlignmentFlag.AlignCenter, text)
-            painter.end()
 
 
 def _dropped(event: QDropEvent) -> list[Path]:

@@ -1,4 +1,4 @@
-"""What a scan found, in figures, with the names behind them as tooltips."""
+"""The folders of footage, and what a scan found in them: figures, with the names behind them as tooltips."""
 
 from __future__ import annotations
 
@@ -6,16 +6,31 @@ from collections.abc import Sequence
 from itertools import chain
 from textwrap import wrap
 
-from PySide6.QtWidgets import QGridLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QColor, QPainter, QPaintEvent
+from PySide6.QtWidgets import QGridLayout, QLabel, QListWidget, QVBoxLayout, QWidget
 
 from app.core.training import Footage
 from app.views import wording
-from app.views.theme import UNIT, mark
+from app.views.theme import UNIT, colours, mark
 from app.views.widgets import Elided, Meter
 
 _NAMED = 12  # files that a tooltip lists
 _BREADTH = 90  # characters of its lines
 _LITTLE = 60.0  # seconds of video
+
+
+class FolderList(QListWidget):
+    """While it is empty it says what belongs there."""
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        if not self.count():
+            painter = QPainter(self.viewport())
+            painter.setPen(QColor(colours().quiet))
+            text = self.tr("Add a folder, or drop one here")
+            painter.drawText(self.viewport().rect(), Qt.AlignmentFlag.AlignCenter, text)
+            painter.end()
 
 
 class FootageView(QWidget):

@@ -46,6 +46,7 @@ class ProofPage(QWidget):
         self.grid.setVerticalSpacing(UNIT // 2)
         self.wipe = Wipe(self.tr("old encoder"), self.tr("new encoder"))
         self.frames = QComboBox()
+        self.frames.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         self.frames.currentIndexChanged.connect(lambda: self._show_frame())
         self.notes = QLabel(wordWrap=True)
         self.notes.setProperty("tone", "faint")
@@ -210,10 +211,14 @@ def _advice(proof: Proof) -> str:
     labelled = any(m.share for m in proof.measures)
     if proof.verdict is Verdict.UNKNOWN:
         return tr("Label two frames of a video and open it, or train on some more videos: one is held out then.")
+    if proof.verdict is Verdict.WORSE and not labelled:
+        return tr("Judged without labels. The old encoder stays in use; longer training, or more videos, may help.")
     if proof.verdict is Verdict.WORSE:
         return tr("The old encoder stays in use. Longer training, or more videos, may help.")
     if not labelled:
         return tr("Judged without labels, which says less. With two labelled frames in the open project it is surer.")
     if proof.verdict is Verdict.SAME:
         return tr("The difference is no more than chance.")
+    if not proof.by_labels:
+        return tr("On your labelled frames the difference is no more than chance; on what was held out it is better.")
     return tr("Measured on frames that you labelled: it learned from none of these labels.")
