@@ -14,16 +14,20 @@ from typing import Any
 import numpy as np
 import pytest
 
+from app.adaptation import adapt_to
 from app.core.document import Document
 from app.io.export import EXPORTERS, export
 from app.io.open_project import OpenProject
+from model.training import adapt
 from model.training.checkpoint import load_file
 from model.training.state import TrainingState
 from model.training.trainer import train
-from tests.corpora import options, register, write_corpus
+from model.types import Anchor, LabelMap, PropagationOptions
+from tests.corpora import moving_texture, options, register, write_corpus
 from tests.failing_disk import disk
 from tests.fuzz.seeds import FRAMES, SIZE, document
 from tests.projects import state
+from tests.unit.test_adapt import weights
 from tests.videos import MemoryVideo
 from tests.windows import Desk, desk, home
 
@@ -100,6 +104,27 @@ def test_a_checkpoint_that_finds_no_room_leaves_the_one_before_it(tmp_path: Path
     assert not list(chosen.out.glob(".*"))
     train(replace(chosen, resume=True))
     assert (chosen.out / "encoder.pt").exists()
+
+
+def test_an_adaptation_that_finds_no_room_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even what had been better before."""
+    start, saved, errors = weights(tmp_path / "start.pt"), [], iter([3.0, 2.0, 1.0])
+    real = adapt.save_weights
+
+    def save(path: Path, *more: Any) -> None:
+        saved.append(path)
+        with no_file_longer_than(1 << 30 if len(saved) == 1 else 1000):
+            real(path, *more)
+
+    monkeypatch.setattr(adapt, "save_weights", save)
+    monkeypatch.setattr(adapt, "cycle_error", lambda *_: next(errors))
+    source = MemoryVideo(moving_texture(3, frames=24, height=64, width=80, speed=2, coarseness=2))
+    anchor = Anchor(0, LabelMap(np.ones((64, 80), np.uint8)))
+    work = adapt_to(source, (anchor,), PropagationOptions(), start, tmp_path / "adapted.pt", minutes=None, steps=8)
+    with pytest.raises(OSError, match=r"adapted\.pt") as full:
+        list(work)
+    assert full.value.errno == errno.EFBIG and len(saved) == 2
+    assert list(tmp_path.iterdir()) == [start]
 
 
 def test_the_disk_refuses_to_rename(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
