@@ -6,50 +6,23 @@ to be shown. The picture and the labels of another frame are set together, in on
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, Signal
+from PySide6.QtCore import QEvent, QPointF, QRectF, Qt
 from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QPointingDevice, QTabletEvent, QWheelEvent
 from PySide6.QtWidgets import QWidget
 
+from app.views.canvas.easel import Easel, Pointer
 from app.views.canvas.marks import click_dot, notice
-from app.views.canvas.sheet import Sheet
 from app.views.canvas.stage import NOTCH
-from app.views.canvas.tools import TOOLS, Keypoints, Pointer, Tool, ToolBase
-from app.views.canvas.votes import Vote
+from app.views.canvas.tools import TOOLS, Keypoints, Tool, ToolBase
 from app.views.drawing import draw_skeleton
-from model.types import BoolArray, UInt8Array
-
-MAX_BRUSH = 999
+from model.types import UInt8Array
 
 
-class Canvas(Sheet):
-    """Signals, beside those of `Stage` (zoom_changed, wipe_moved) and `Sheet` (labels_edited, object_needed):
-
-    hovered(x, y, on the image), brush_changed(diameter), object_picked(id);
-    keypoint_placed(name, x, y), keypoint_removed(name), keypoint_toggled(name): hidden or visible;
-    clicked_segment(x, y, positive), proposal_accepted(), proposal_dropped();
-    inspect_at(x, y), reference_dropped(frame).
-    """
-
-    hovered = Signal(float, float, bool)
-    brush_changed = Signal(int)
-    object_picked = Signal(int)
-    keypoint_placed = Signal(str, float, float)
-    keypoint_removed = Signal(str)
-    keypoint_toggled = Signal(str)
-    clicked_segment = Signal(float, float, bool)
-    proposal_accepted = Signal()
-    proposal_dropped = Signal()
-    inspect_at = Signal(float, float)
-    reference_dropped = Signal(int)
+class Canvas(Easel):
+    """An easel with a tool in hand, which gets what pointer, wheel and keys do."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.brush = 24
-        self.clicks: tuple[tuple[float, float, bool], ...] = ()
-        self.votes: tuple[Vote, ...] = ()
-        self.votes_frame = -1
         self._name = Tool.PAN
         self._tool: ToolBase = TOOLS[Tool.PAN](self)
         self._pointer: Pointer | None = None
@@ -78,18 +51,6 @@ class Canvas(Sheet):
         self.reset_cursor()
         self.update()
 
-    def set_brush(self, diameter: int) -> None:
-        """The diameter of brush and eraser, in pixels of the image."""
-        self.brush = min(max(diameter, 1), MAX_BRUSH)
-        self._show_marks()
-
-    def resize_brush(self, diameter: int) -> None:
-        """The user changes the brush."""
-        before = self.brush
-        self.set_brush(diameter)
-        if self.brush != before:
-            self.brush_changed.emit(self.brush)
-
     def set_image(self, image: UInt8Array | None, keep_view: bool = True) -> None:
         """The picture of another frame, or None while it is not there. What a tool had under way is forgotten."""
         self._cancel()
@@ -101,38 +62,9 @@ class Canvas(Sheet):
             self._cancel()
         super().set_enabled_for_edit(enabled, reason)
 
-    def set_clicks(self, clicks: Sequence[tuple[float, float, bool]]) -> None:
-        """The clicks of the object that is being looked for: (x, y, positive)."""
-        self.clicks = tuple(clicks)
-        self._show_marks()
-        self.update()
-
-    def set_proposal(self, mask: BoolArray | None) -> None:
-        """A mask, bool [H, W], that is not part of the labels yet; None for none. ValueError for another size."""
-        if mask is not None and mask.shape != self.image_size:
-            raise ValueError(f"the proposed mask is {list(mask.shape)}, the picture {list(self.image_size)}")
-        self.surface.proposal = mask
-        self._refresh()
-
-    def set_votes(self, votes: Sequence[Vote], frame: int = -1) -> None:
-        """What decided about the inspected pixel. frame: the one that is shown."""
-        self.votes, self.votes_frame = tuple(votes), frame
-        self.update()
-
     def _cancel(self) -> None:
         self._button = Qt.MouseButton.NoButton
         self._tool.cancel()
-
-    # For tools
-
-    def inside(self, at: Pointer) -> bool:
-        """Is it on the picture?"""
-        return self.on_image(at.x, at.y)
-
-    def pick(self, at: Pointer) -> None:
-        number = self.object_at(at.x, at.y)
-        if number is not None:
-            self.object_picked.emit(number)
 
     # Events
 

@@ -1,6 +1,6 @@
 """The tools of the canvas, one small class each."""
 
-from app.views.canvas.tools.base import Pointer, Tool, ToolBase
+from app.views.canvas.tools.base import Tool, ToolBase
 from app.views.canvas.tools.brush import Brush, Eraser
 from app.views.canvas.tools.click import Click
 from app.views.canvas.tools.fill import Fill, Pick
@@ -22,4 +22,4 @@ TOOLS: dict[Tool, type[ToolBase]] = {
     Tool.INSPECT: Inspect,
 }
 
-__all__ = ["TOOLS", "Keypoints", "Pointer", "Tool", "ToolBase"]
+__all__ = ["TOOLS", "Keypoints", "Tool", "ToolBase"]

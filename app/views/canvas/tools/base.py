@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QPainter
 
-if TYPE_CHECKING:
-    from app.views.canvas.canvas import Canvas
+from app.views.canvas.easel import Easel, Pointer
 
 
 class Tool(StrEnum):
@@ -28,51 +25,16 @@ class Tool(StrEnum):
     INSPECT = "inspect"
 
 
-@dataclass(frozen=True, slots=True)
-class Pointer:
-    """Where the pointer is, and what is held down.
-
-    x, y: the point of the image. position: the place in the window. button: of the event that this comes from, or
-    NoButton. pressure: of a pen, 0..1; 1 for a mouse. rubber: the other end of a pen.
-    """
-
-    x: float
-    y: float
-    position: QPointF
-    button: Qt.MouseButton
-    modifiers: Qt.KeyboardModifier
-    pressure: float = 1.0
-    rubber: bool = False
-
-    @property
-    def pixel(self) -> tuple[int, int]:
-        """(x, y) of the pixel that the pointer is on; it may lie outside the image."""
-        return round(self.x), round(self.y)
-
-    @property
-    def place(self) -> tuple[float, float]:
-        """(x, y) in the window."""
-        return self.position.x(), self.position.y()
-
-    @property
-    def right(self) -> bool:
-        return self.button is Qt.MouseButton.RightButton
-
-    @property
-    def shift(self) -> bool:
-        return bool(self.modifiers & Qt.KeyboardModifier.ShiftModifier)
-
-
 class ToolBase:
     """A tool that does nothing. One button is held at a time; what it began ends with `release` or `cancel`.
 
-    cursor: the shape of the pointer. edits: needs labels that may be changed, see `Canvas.refusal`.
+    cursor: the shape of the pointer. edits: needs labels that may be changed, see `Easel.refusal`.
     """
 
     cursor = Qt.CursorShape.CrossCursor
     edits = False
 
-    def __init__(self, canvas: Canvas) -> None:
+    def __init__(self, canvas: Easel) -> None:
         self.canvas = canvas
 
     def press(self, at: Pointer) -> None:

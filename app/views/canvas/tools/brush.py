@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from math import floor
-from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPainterPath
 
 from app.core.raster import Point, segment
+from app.views.canvas.easel import Easel, Pointer
 from app.views.canvas.marks import BROAD, around, two_tone
-from app.views.canvas.tools.base import Pointer, ToolBase
+from app.views.canvas.tools.base import ToolBase
 from app.views.drawing import line_colour
-
-if TYPE_CHECKING:
-    from app.views.canvas.canvas import Canvas
 
 
 class Brush(ToolBase):
@@ -27,7 +24,7 @@ class Brush(ToolBase):
     edits = True
     erases = False
 
-    def __init__(self, canvas: Canvas) -> None:
+    def __init__(self, canvas: Easel) -> None:
         super().__init__(canvas)
         self._at: Pointer | None = None
         self._from: tuple[Point, float] | None = None  # the end of what is drawn of the stroke, and the radius there

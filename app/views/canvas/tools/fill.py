@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from PySide6.QtCore import QRectF
 from PySide6.QtGui import QFontMetricsF, QPainter
 
 from app.core.raster import enclosed, region
+from app.views.canvas.easel import Easel, Pointer
 from app.views.canvas.marks import tag, tag_box
 from app.views.canvas.texts import tr
-from app.views.canvas.tools.base import Pointer, ToolBase
-
-if TYPE_CHECKING:
-    from app.views.canvas.canvas import Canvas
+from app.views.canvas.tools.base import ToolBase
 
 
 class Fill(ToolBase):
@@ -45,7 +41,7 @@ class Fill(ToolBase):
 class Pick(ToolBase):
     """Make the object under the pointer the current one; its name is shown beside the pointer."""
 
-    def __init__(self, canvas: Canvas) -> None:
+    def __init__(self, canvas: Easel) -> None:
         super().__init__(canvas)
         self._at: Pointer | None = None
 

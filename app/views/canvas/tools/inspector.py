@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from PySide6.QtCore import QPointF, QRectF, Qt, QTimer
 from PySide6.QtGui import QPainter
 
+from app.views.canvas.easel import Easel, Pointer
 from app.views.canvas.texts import tr
-from app.views.canvas.tools.base import Pointer, ToolBase
+from app.views.canvas.tools.base import ToolBase
 from app.views.canvas.votes import Legend, legend, paint_legend, paint_votes
-
-if TYPE_CHECKING:
-    from app.views.canvas.canvas import Canvas
 
 PERIOD = 33  # ms between two questions
 
@@ -20,7 +16,7 @@ PERIOD = 33  # ms between two questions
 class Inspect(ToolBase):
     """Hovering asks about the pixel under the pointer; a click holds it, so that the legend can be reached."""
 
-    def __init__(self, canvas: Canvas) -> None:
+    def __init__(self, canvas: Easel) -> None:
         super().__init__(canvas)
         self._position: QPointF | None = None  # of the pointer
         self._asked: tuple[float, float] | None = None  # the point of the image that the votes are about

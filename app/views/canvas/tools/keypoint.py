@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QFontMetricsF, QPainter
 
+from app.views.canvas.easel import Easel, Pointer
 from app.views.canvas.hit import nearest_point, next_missing
 from app.views.canvas.marks import around, tag, tag_box
 from app.views.canvas.texts import tr
-from app.views.canvas.tools.base import Pointer, ToolBase
-
-if TYPE_CHECKING:
-    from app.views.canvas.canvas import Canvas
+from app.views.canvas.tools.base import ToolBase
 
 
 class Keypoints(ToolBase):
@@ -25,7 +21,7 @@ class Keypoints(ToolBase):
 
     edits = True
 
-    def __init__(self, canvas: Canvas) -> None:
+    def __init__(self, canvas: Easel) -> None:
         super().__init__(canvas)
         self._at: Pointer | None = None
         self._dragged: int | None = None

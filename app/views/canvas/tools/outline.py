@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPainterPath
 
 from app.core.raster import Point, polygon
+from app.views.canvas.easel import Easel, Pointer
 from app.views.canvas.hit import nearest_point
 from app.views.canvas.marks import DARK, two_tone
 from app.views.canvas.texts import tr
-from app.views.canvas.tools.base import Pointer, ToolBase
+from app.views.canvas.tools.base import ToolBase
 from app.views.drawing import line_colour
-
-if TYPE_CHECKING:
-    from app.views.canvas.canvas import Canvas
 
 ENTER = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
 
@@ -26,7 +22,7 @@ class Outline(ToolBase):
 
     edits = True
 
-    def __init__(self, canvas: Canvas) -> None:
+    def __init__(self, canvas: Easel) -> None:
         super().__init__(canvas)
         self.points: list[Point] = []
         self._right = False
@@ -105,7 +101,7 @@ class Lasso(Outline):
 class Polygon(Outline):
     """Click corner by corner; corners can be moved until Enter, a double click or the first corner closes the line."""
 
-    def __init__(self, canvas: Canvas) -> None:
+    def __init__(self, canvas: Easel) -> None:
         super().__init__(canvas)
         self._at: Pointer | None = None
         self._dragged: int | None = None

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from PySide6.QtCore import Qt
 
-from app.views.canvas.tools.base import Pointer, ToolBase
+from app.views.canvas.easel import Pointer
+from app.views.canvas.tools.base import ToolBase
 
 
 class Pan(ToolBase):
