@@ -9,18 +9,18 @@ import typer
 from typer.core import TyperGroup
 
 from app import __version__
-from app.ablate_cli import ablate
-from app.adapt_cli import adapt
-from app.bench_cli import bench
+from app.commands.ablate import ablate
+from app.commands.adapt import adapt
+from app.commands.bench import bench
+from app.commands.doctor import doctor
+from app.commands.evaluate import evaluate
+from app.commands.export import export
+from app.commands.inspect import inspect
+from app.commands.options import Device, Weights
+from app.commands.propagate import propagate
+from app.commands.shards import shards
+from app.commands.train import train
 from app.demo.cli import demo
-from app.doctor_cli import doctor
-from app.evaluate_cli import evaluate
-from app.export_cli import export
-from app.inspect_cli import inspect
-from app.options import Device, Weights
-from app.propagate_cli import propagate
-from app.shards_cli import shards
-from app.train_cli import train
 
 WINDOW = "window"
 

@@ -27,13 +27,13 @@ from app.io.export import EXPORTERS  # noqa: E402
 
 Message = tuple[str, str]  # context, text
 FOLDERS = ("app/views", "app/controllers", "app/jobs")
-BORROWED = {("app/proof.py", "say"): "Encoders"}  # functions that are given `self.tr` of somebody else
+BORROWED = {("app/runs/proof.py", "say"): "Encoders"}  # functions that are given `self.tr` of somebody else
 
 
 def messages() -> set[Message]:
     """All of them; "%n" in a text stands for a number, which some languages have several forms for."""
     files = [path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*.py"))]
-    found = {message for path in (*files, ROOT / "app/proof.py") for message in _written(path)}
+    found = {message for path in (*files, ROOT / "app/runs/proof.py") for message in _written(path)}
     return found | set(_of_tables()) | set(_of_changes())
 
 

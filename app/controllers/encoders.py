@@ -22,7 +22,7 @@ from app.views.notice_bar import Notice
 from app.views.training.proof import ProofPage
 
 if TYPE_CHECKING:  # these bring torch, which the window does without until it is needed
-    from app.proof import Labelled, Step
+    from app.runs.proof import Labelled, Step
 
 _SCORES = "own videos"
 _SOON = 5.0  # seconds of measuring before it can be said how long the rest takes
@@ -68,7 +68,7 @@ class Encoders(QObject):
 
     def prove(self, run: Run) -> None:
         """Measure the encoder of a run against the one in use, on the open project and on what was held out."""
-        from app.proof import Labelled, prove
+        from app.runs.proof import Labelled, prove
 
         self._run = run
         present, device = self.weights(), self._settings["device"]

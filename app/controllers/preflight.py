@@ -11,7 +11,7 @@ import psutil
 
 from app.core.annotations import AnnotationStore
 from app.core.preflight import TIGHT, Need, Preflight, Resource
-from app.resume import reached
+from app.runs.resume import reached
 from model.types import PropagationRequest
 
 _PACKED = 60_000  # bytes of a frame's labels, where none tell better

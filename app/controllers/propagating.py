@@ -19,7 +19,7 @@ from app.core.settings import Settings
 from app.core.spans import update_requests
 from app.jobs.inference import InferenceThread
 from app.jobs.queries import Engine
-from app.resume import remaining
+from app.runs.resume import remaining
 from app.views.dialogs.preflight import PreflightDialog
 from app.views.notice_bar import Notice
 from model.types import Anchor, Direction, PropagationOptions, PropagationRequest

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.options import Device, Weights
+from app.commands.options import Device, Weights
 
 if TYPE_CHECKING:
     from app.demo.run import Demo
@@ -32,7 +32,7 @@ def demo(
         _tour(out, frames, size, weights, device)
         return
     from app.demo.run import run_demo
-    from app.propagation import Interrupted
+    from app.runs.propagation import Interrupted
 
     try:
         result = run_demo(out, frames, size, weights, device)

@@ -17,7 +17,7 @@ from app.io.anchors import read_anchors
 from app.io.masks import read_written
 from app.io.output import OutputFolder
 from app.io.video_writer import check_encoder
-from app.propagation import Propagation
+from app.runs.propagation import Propagation
 from model.evaluation.keypoints import THRESHOLDS
 from model.features import load_extractor
 from model.types import Direction, FloatArray, PropagationOptions, PropagationResult

@@ -23,7 +23,7 @@ from app.jobs.inference_signals import InferenceSignals
 from app.jobs.queries import Engine, Query
 from app.machine import disk_for_features
 from app.mistakes import is_out_of_memory
-from app.retreat import Means, Retreat, release, rest, retreats
+from app.runs.retreat import Means, Retreat, release, rest, retreats
 from model.types import Origin, PropagationRequest, PropagationResult
 from model.video import VideoSource
 

@@ -16,11 +16,11 @@ from typing import Any
 import psutil
 import pytest
 
-import app.batch_cli
-from app.batch import End, Job, Outcome, Stopping, carry, run_batch
-from app.batch_list import paired, read_list
-from app.batch_processes import in_processes
-from app.task import Settings, Task
+import app.commands.batch
+from app.runs.batch import End, Job, Outcome, Stopping, carry, run_batch
+from app.runs.batch_list import paired, read_list
+from app.runs.batch_processes import in_processes
+from app.runs.task import Settings, Task
 from model.types import Direction, PropagationOptions
 from tests.batches import break_video, write_videos
 from tests.runs import ENVIRONMENT
@@ -49,7 +49,7 @@ def one_by_one(jobs: Sequence[Job], settings: Settings, stopping: Stopping) -> I
 @pytest.fixture
 def here(monkeypatch: pytest.MonkeyPatch) -> None:
     """Batches run in this process."""
-    monkeypatch.setattr(app.batch_cli, "_engine", lambda name, count: one_by_one)
+    monkeypatch.setattr(app.commands.batch, "_engine", lambda name, count: one_by_one)
 
 
 def twenty_videos_one_broken(mer: Callable[..., tuple[int, str, str]], folder: Path, *engine: object) -> list[object]:
@@ -101,7 +101,7 @@ def test_twenty_videos_in_processes_one_of_them_broken(
     log = (tmp_path / "home" / "log" / "mer.log").read_text(encoding="utf-8")
     assert all(f"worker {number} of 2 of a batch" in log for number in (1, 2)), "what workers do is in the log as well"
     assert "WARNING [" in log and f"{BROKEN}: failed: " in log and "clip03: 4 frames in " in log
-    monkeypatch.setattr(app.batch_cli, "_engine", lambda name, count: one_by_one)  # the same, and quicker
+    monkeypatch.setattr(app.commands.batch, "_engine", lambda name, count: one_by_one)  # the same, and quicker
     restart(mer, tmp_path / "videos", command)
 
 
@@ -151,7 +151,7 @@ def test_ctrl_c_stops_all_workers_and_resume_goes_on(
         assert 2 <= found[name]["frames"] == len(masks(out, name))
     assert list(out.rglob(".*")) == []
     before = {name: masks(out, name) for name in "ab"}
-    monkeypatch.setattr(app.batch_cli, "_engine", lambda name, count: one_by_one)
+    monkeypatch.setattr(app.commands.batch, "_engine", lambda name, count: one_by_one)
     assert mer(*command[3:], "--resume")[0] == 0
     for name in "abc":
         assert len(masks(out, name)) == 16
@@ -196,14 +196,14 @@ def test_other_options_are_another_job(mer, tmp_path: Path) -> None:
 
 def test_our_own_mistakes_are_failures_of_one_video(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = write_videos(tmp_path / "videos", ["a", "b"], frames=2)
-    real = app.propagation.write_labels  # type: ignore[attr-defined]
+    real = app.runs.propagation.write_labels  # type: ignore[attr-defined]
 
     def write(path: Path, labels: Any) -> None:
         if "a" in path.parts:
             raise RuntimeError("two lines\nof text")
         real(path, labels)
 
-    monkeypatch.setattr("app.propagation.write_labels", write)
+    monkeypatch.setattr("app.runs.propagation.write_labels", write)
     out = tmp_path / "out"
     jobs = paired([folder / "a.mp4", folder / "b.mp4"], [folder / "labels"], replace(SHARED, out=out))
     told: list[str] = []
@@ -305,6 +305,6 @@ def test_what_does_not_go_together_is_one_line(mer, tmp_path: Path, arguments: l
 
 
 def test_without_ray_one_is_told_what_to_install(mer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.batch_ray.find_spec", lambda name: None)
+    monkeypatch.setattr("app.runs.batch_ray.find_spec", lambda name: None)
     code, _, err = mer("propagate", "a.mp4", "b.mp4", "--labels", tmp_path, "--out", tmp_path / "o", "--engine", "ray")
     assert code == 2 and "pip install 'mer-studio[cluster]'" in err and err.count("\n") == 1

@@ -12,7 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
-import app.propagation
+import app.runs.propagation
 from app.io.masks import write_labels
 from model.types import LabelMap
 from tests.command_line import FRAMES, SIZE, one_line, report, truth
@@ -141,7 +141,7 @@ def test_a_disk_that_fills_up_keeps_finished_frames(propagate, tmp_path: Path, m
             raise OSError(errno.ENOSPC, "No space left on device", str(path))
         write_labels(path, labels)
 
-    monkeypatch.setattr(app.propagation, "write_labels", write_or_fail)
+    monkeypatch.setattr(app.runs.propagation, "write_labels", write_or_fail)
     code, _, err = propagate()
     assert code == 2
     assert err.splitlines()[-1].startswith("mer: ")
@@ -159,7 +159,7 @@ def test_our_own_mistakes_are_one_line_too(propagate, monkeypatch: pytest.Monkey
     def broken(*arguments: object) -> None:
         raise RuntimeError("two lines\nof text")
 
-    monkeypatch.setattr(app.propagation, "write_labels", broken)
+    monkeypatch.setattr(app.runs.propagation, "write_labels", broken)
     code, _, err = propagate()
     assert code == 1
     assert (

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-import app.propagation
+import app.runs.propagation
 from app.io.keypoints_csv import read_keypoints
 from app.io.masks import read_written, write_labels
 from model.types import LabelMap
@@ -31,10 +31,10 @@ def stop_after(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
         def write_and_stop(path: Path, labels: LabelMap) -> None:
             write_labels(path, labels)
             if int(path.stem) == frame:
-                monkeypatch.setattr(app.propagation, "write_labels", write_labels)
+                monkeypatch.setattr(app.runs.propagation, "write_labels", write_labels)
                 os.kill(os.getpid(), signal.SIGINT)
 
-        monkeypatch.setattr(app.propagation, "write_labels", write_and_stop)
+        monkeypatch.setattr(app.runs.propagation, "write_labels", write_and_stop)
 
     return arm
 

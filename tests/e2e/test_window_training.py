@@ -10,10 +10,10 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
-from app import proof
 from app.controllers.retraining import Retraining
 from app.core.runs import State
 from app.jobs import training as job
+from app.runs import proof
 from model.training.checkpoint import load_file
 from model.training.run import read_card
 from tests.corpora import moving_texture, write_clip

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from app.adaptation import adapt_to
 from app.core.document import Document
 from app.io.export import EXPORTERS, export
 from app.io.open_project import OpenProject
+from app.runs.adaptation import adapt_to
 from model.training import adapt
 from model.training.checkpoint import load_file
 from model.training.state import TrainingState

@@ -12,9 +12,9 @@ import pytest
 import torch
 
 from app.__main__ import run
-from app.batch import End, Job, carry
 from app.io.masks import read_written, write_labels
-from app.task import Settings, Task, _extractor
+from app.runs.batch import End, Job, carry
+from app.runs.task import Settings, Task, _extractor
 from model import matching
 from model.types import LabelMap, PropagationOptions
 from tests.faults.test_memory import CARD, PROCESSOR, Device

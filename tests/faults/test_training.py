@@ -14,7 +14,6 @@ import pytest
 import torch
 from pytestqt.qtbot import QtBot
 
-from app import train_events
 from app.controllers.session import Session
 from app.controllers.shell import Shell
 from app.controllers.training import Training
@@ -22,6 +21,7 @@ from app.core.runs import Run, State
 from app.core.settings import Settings
 from app.core.training import Wish
 from app.jobs import training as job
+from app.runs import train_events
 from model.training.checkpoint import load_file
 from model.training.run import read_card
 from tests.corpora import write_corpus
@@ -35,7 +35,7 @@ WAIT = 240_000  # ms: the processes of a busy machine take their time to start
 # `mer` with a recipe that learns in seconds and checkpoints often; and, if told so, a disk without room for weights.
 PROGRAM = f"""
 import os, resource
-from app import train_events
+from app.runs import train_events
 from model.training import options, trainer
 from tests.corpora import register
 register()

@@ -9,11 +9,11 @@ import pytest
 from PySide6.QtCore import QObject, Signal
 from typer.testing import CliRunner
 
-from app import adaptation
 from app.cli import app
 from app.controllers import adapting as module
 from app.core.adaptation import Outcome
 from app.core.user_files import data_folder
+from app.runs import adaptation
 from tests.unit.test_adapt import weights
 from tests.windows import Desk, desk, home
 
@@ -139,7 +139,7 @@ def test_mer_adapt_writes_what_is_better_and_nothing_else(
     desk.close()
     monkeypatch.setattr(adaptation, "_certainty", certainty)
     monkeypatch.setattr(adaptation, "REACH", 2)
-    monkeypatch.setattr("app.train_events._be_modest", lambda: None)
+    monkeypatch.setattr("app.runs.train_events._be_modest", lambda: None)
     errors = iter([3.0, 2.0, 2.5, 2.5])
     monkeypatch.setattr("model.training.adapt.cycle_error", lambda *_: next(errors))
     out, start = tmp_path / "adapted.pt", weights(tmp_path / "start.pt")

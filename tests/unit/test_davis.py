@@ -309,7 +309,7 @@ def test_command_runs_a_propagator_with_its_options(root, tmp_path, monkeypatch,
         asked.update(weights=weights, device=device)
         return first_mask_only, {"name": "fake", "sha256": "0", "recipe": "none"}
 
-    monkeypatch.setattr("app.evaluate_cli._propagator", propagator)
+    monkeypatch.setattr("app.commands.evaluate._propagator", propagator)
     code, output, errors = mer(
         *(root, "--weights", "lab", "--device", "cpu", "--size", 0, "--radius", 7, "--top-k", 3),
         *("--temperature", 0.1, "--hard", "--long-term", "", "--short-term", "1, 2"),
@@ -356,7 +356,7 @@ def test_command_with_the_real_propagator(tmp_path, mer):
 
 
 def test_the_command_line_starts_without_torch():
-    code = "import sys, app.evaluate_cli; sys.exit('torch' in sys.modules)"
+    code = "import sys, app.commands.evaluate; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 import pytest
 
-from app.inspection import MARGIN, Inspection, _Window, usual_references
-from app.inspection_page import TILE
+from app.runs.inspection import MARGIN, Inspection, _Window, usual_references
+from app.runs.inspection_page import TILE
 from model.features import load_extractor
 from model.flow import FlowOptions
 from model.motion import ValueOptions

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from app.options import DEFAULT, propagation_options
+from app.commands.options import DEFAULT, propagation_options
 from model.affinity import Affinity
 from model.features import load_extractor
 from model.mask_decoder import MaskDecoder, corrected, others_of, share_out

@@ -9,7 +9,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from app.options import DEFAULT, RARE, propagation_options, with_propagation_options
+from app.commands.options import DEFAULT, RARE, propagation_options, with_propagation_options
 from model.types import PropagationOptions
 
 

@@ -255,7 +255,7 @@ def still_points(monkeypatch):
             yield PropagationResult(frame, Origin.PROPAGATED, None, points, np.ones((1, 1), np.float32))
 
     provenance = {"name": "still", "sha256": "0", "recipe": "none"}
-    monkeypatch.setattr("app.evaluate_cli._propagator", lambda weights, device: (propagate, provenance))
+    monkeypatch.setattr("app.commands.evaluate._propagator", lambda weights, device: (propagate, provenance))
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from app.core.proof import Measure, Proof, Verdict
-from app.proof import Labelled, Step, prove
+from app.runs.proof import Labelled, Step, prove
 from model.features import FeatureExtractor, LabFeatures
 from model.types import Anchor, KeypointSet, LabelMap, PropagationOptions
 from tests.corpora import moving_texture, write_clip

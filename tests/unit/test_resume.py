@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.resume import Piece, reached, remaining
+from app.runs.resume import Piece, reached, remaining
 from model.types import Direction, PropagationOptions
 
 OPTIONS = PropagationOptions(long_term=(5,), short_term=(1, 3, 5))

@@ -13,7 +13,7 @@ from app.core.document import Document
 from app.core.doubt import best_frames, doubtful, frame_certainty, suggestions
 from app.core.media import Media
 from app.core.spans import Span, stale_spans, update_requests
-from app.effort import EffortReport, Pick, Round, evaluate_effort
+from app.runs.effort import EffortReport, Pick, Round, evaluate_effort
 from model.evaluation.layout import write_mask
 from model.features import load_extractor
 from model.types import Direction, KeypointSet, LabelMap, Origin, PropagationOptions

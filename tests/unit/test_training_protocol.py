@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from app import train_events
 from app.core.runs import Run, RunList, State, new_folder, trains
 from app.core.training import Lines, Progress, Setup, parse, read_progress
+from app.runs import train_events
 from model.training.corpus import Corpus
 from model.training.options import TrainingOptions
 

@@ -18,8 +18,8 @@ from app.interrupt import stop_requested
 from app.io.atomic import write_text
 from app.io.output import OutputFolder
 from app.mistakes import OUT_OF_MEMORY, is_out_of_memory, message_of
-from app.propagation import Interrupted
-from app.task import Settings, Task, prepared
+from app.runs.propagation import Interrupted
+from app.runs.task import Settings, Task, prepared
 
 RESULTS = "results.json"
 SCHEMA = 1

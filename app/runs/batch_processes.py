@@ -12,9 +12,9 @@ from dataclasses import replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnContext
 
-from app.batch import End, Job, Outcome, Stopping, carry
 from app.io import log
-from app.task import Settings
+from app.runs.batch import End, Job, Outcome, Stopping, carry
+from app.runs.task import Settings
 
 _CORES = 4  # that a process keeps busy, where nobody says how many processes there shall be
 _PATIENCE = 60.0  # seconds that a stopped process has for its frame and its report

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from app import options as opt
-from app.train_cli import Teller
+from app.commands import options as opt
+from app.commands.train import Teller
 
 if TYPE_CHECKING:
     from model.evaluation.ablation_table import Row

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from app import options as opt
+from app.commands import options as opt
 from model.types import PropagationOptions
 
 if TYPE_CHECKING:
-    from app.effort import EffortReport
+    from app.runs.effort import EffortReport
     from model.evaluation.runner import Progress, Propagate
 
 evaluate = typer.Typer(no_args_is_help=True, help="Score the propagation against the truth.")
@@ -162,7 +162,7 @@ def effort(
     The next frame is chosen by the program's doubt, in the middle of the widest gap, or by one who knows the truth.
     """
     _check_writable(json_path)
-    from app.effort import evaluate_effort
+    from app.runs.effort import evaluate_effort
     from model.features import load_extractor
 
     extractor = load_extractor(weights, device)
@@ -190,7 +190,7 @@ def _propagator(weights: str | None, device: str | None) -> tuple[Propagate, dic
 
 
 def _show_effort(report: EffortReport, json_path: str | None) -> None:
-    from app.effort import Pick
+    from app.runs.effort import Pick
 
     if _told_as_json(report.as_dict(), json_path):
         return

@@ -9,10 +9,10 @@ import cv2
 import numpy as np
 import torch
 
-from app.inspection_page import GAP, TILE, Tile, motion_plate, plate, ramp_plate, votes_page, words
 from app.io.overlay import compose
 from app.page import BACKGROUND as PAGE
 from app.page import Page
+from app.runs.inspection_page import GAP, TILE, Tile, motion_plate, plate, ramp_plate, votes_page, words
 from model.affinity.window import squared_reach
 from model.encoder import STRIDE
 from model.features import FeatureExtractor, as_query, common_product, fill_in, without_colour

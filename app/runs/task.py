@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from app.io.anchors import read_anchors
 from app.io.output import OutputFolder
 from app.io.video_writer import check_encoder
-from app.propagation import Propagation
-from app.resume import reached
+from app.runs.propagation import Propagation
+from app.runs.resume import reached
 from model.types import Direction, PropagationOptions
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from app.batch import Job
-from app.task import Task
+from app.runs.batch import Job
+from app.runs.task import Task
 from model.types import Direction
 
 COLUMNS = ("video", "labels", "name", "frame", "direction", "start", "stop")

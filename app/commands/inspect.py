@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app import options as opt
+from app.commands import options as opt
 from model.types import PropagationOptions
 
 if TYPE_CHECKING:
-    from app.inspection import Ballot
+    from app.runs.inspection import Ballot
 
 SEEN = ("size", "radius", "sampler", "window", "top_k", "temperature", "colour")  # options that a picture shows
 
@@ -45,8 +45,8 @@ def inspect(
     if out.exists() and not out.is_dir():
         raise ValueError(f"{out}: is a file: choose another --out")
 
-    from app.inspection import Inspection, check_point, usual_references
     from app.io.anchors import read_anchors
+    from app.runs.inspection import Inspection, check_point, usual_references
     from model.features import load_extractor
     from model.video import open_video
 

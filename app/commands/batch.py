@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from app.batch import RESULTS, End, Engine, run_batch
-from app.batch_list import paired, read_list
+from app.runs.batch import RESULTS, End, Engine, run_batch
+from app.runs.batch_list import paired, read_list
 
 if TYPE_CHECKING:
-    from app.batch import Outcome
-    from app.task import Settings, Task
+    from app.runs.batch import Outcome
+    from app.runs.task import Settings, Task
 
 ENGINES = ("processes", "ray")
 
@@ -45,11 +45,11 @@ def _engine(name: str, count: int | None) -> Engine:
     if name not in ENGINES:
         raise ValueError(f"--engine is {' or '.join(ENGINES)}, not {name!r}")
     if name == "ray":
-        from app.batch_ray import check_ray, on_ray
+        from app.runs.batch_ray import check_ray, on_ray
 
         check_ray()
         return partial(on_ray, count=count)
-    from app.batch_processes import default_jobs, in_processes
+    from app.runs.batch_processes import default_jobs, in_processes
 
     return partial(in_processes, count=count or default_jobs())
 

@@ -9,8 +9,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from app.batch import End, Job, Outcome, Stopping, carry
-from app.task import Settings
+from app.runs.batch import End, Job, Outcome, Stopping, carry
+from app.runs.task import Settings
 
 _CORES = 4.0  # for a video, where there are no GPUs and nobody says how many videos at a time
 _PATIENCE = 60.0  # seconds that stopped videos have for their frame and their report

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from app.core.annotations import FrameLabels
-from app.resume import remaining
+from app.runs.resume import remaining
 from model.types import Anchor, PropagationRequest
 
 _FEWER = 8  # how many times

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app import options as opt
+from app.commands import options as opt
 from model.types import PropagationOptions
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from app.options import Device
+from app.commands.options import Device
 
 
 def adapt(
@@ -27,9 +27,9 @@ def adapt(
     It learns from the video alone, without labels, and ends early when that no longer helps. What was labelled serves
     to see whether labels are carried with more certainty.
     """
-    from app.adaptation import adapt_to
     from app.io.project_file import load
-    from app.train_events import aloud, say
+    from app.runs.adaptation import adapt_to
+    from app.runs.train_events import aloud, say
     from model.resources import resource
     from model.video import open_video
 

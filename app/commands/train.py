@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from app.options import Device
+from app.commands.options import Device
 
 if TYPE_CHECKING:
     from model.training.options import TrainingOptions
@@ -76,7 +76,7 @@ def train(
     if recipe == mask_vos.NAME and (json or estimate):
         raise ValueError(f"--recipe {recipe} goes with neither --json nor --estimate; leave them out")
     if json:
-        from app.train_events import estimate_aloud, train_aloud
+        from app.runs.train_events import estimate_aloud, train_aloud
 
         (estimate_aloud if estimate else train_aloud)(options)
         return

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app import options as opt
+from app.commands import options as opt
 from model.types import Direction, PropagationOptions
 
 if TYPE_CHECKING:
-    from app.task import Settings, Task
+    from app.runs.task import Settings, Task
 
 
 @opt.with_propagation_options()
@@ -72,12 +72,12 @@ def propagate(
     OUT/report.json; of many videos, the same into OUT/NAME for each, and OUT/results.json. Frames count from 0.
     Ctrl+C keeps the finished frames, and --resume goes on. Exit code 1: some of many videos failed.
     """
-    from app.task import Settings, Task
+    from app.runs.task import Settings, Task
 
     settings = Settings(options, weights, device, recipe, clean_edges, fps, overlay, resume, overwrite)
     shared = Task(Path(), tuple(labels or ()), out, frame, direction, start, stop)
     if list_file is not None or len(videos or ()) > 1:
-        from app.batch_cli import propagate_many
+        from app.commands.batch import propagate_many
 
         propagate_many(videos or [], list_file, shared, settings, engine, jobs)
     elif not videos or not labels:
@@ -89,8 +89,8 @@ def propagate(
 
 
 def _propagate_one(task: Task, settings: Settings) -> None:
-    from app.propagation import Interrupted
-    from app.task import prepared
+    from app.runs.propagation import Interrupted
+    from app.runs.task import prepared
 
     with prepared(task, settings) as run:
         try:

@@ -22,8 +22,8 @@ from app.io.video_writer import VideoWriter
 from app.machine import disk_for_features, peak_memory
 from app.mistakes import is_out_of_memory
 from app.progress import progress
-from app.resume import Piece, reached, remaining
-from app.retreat import Means, Retreat, release, retreats
+from app.runs.resume import Piece, reached, remaining
+from app.runs.retreat import Means, Retreat, release, retreats
 from model.types import (
     Anchor,
     Direction,
