@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
-import torch  # noqa: F401 - here, for QTest.qWait holds the lock that a thread needs to import it: that takes minutes
 from PySide6.QtCore import QEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
+import app.jobs.answers  # noqa: F401 - now: QTest.qWait holds the lock that the inference thread needs to import it
+import model.propagator  # noqa: F401
 from app.views.dialogs.export import ExportDialog
 from model.video import VideoSource
 from tests.windows import Desk
