@@ -187,10 +187,8 @@ def _search(
         squares = (torch.tensor(limits, device=keys.device) ** 2).repeat_interleave(widths)
         bias = torch.where(reach <= squares[:, None], 0.0, hidden).to(dtype)
         bias = pad(bias, (0, 0, 0, columns - reached))  # what is there lies outside the grid and hides itself
-    among, outside = (
-        tilings[0].queries,
-        pad(torch.empty(1, 0), (0, columns - reached), value=cells).int().to(keys.device),
-    )
+    among = tilings[0].queries
+    outside = torch.full((1, columns - reached), cells, dtype=torch.int32, device=keys.device)
     step = _tiles_at_once(columns, dtype, keys.device)
     buffer = torch.empty(min(step, len(among)), columns, TILE**2, dtype=dtype, device=keys.device)
     found, products = [], []

@@ -46,8 +46,8 @@ def test_masks_and_keypoints_travel_in_one_run(propagate, clip: Path, mask: Path
 
     table = read_keypoints(out / "keypoints.csv", SIZE)
     assert list(table) == list(range(FRAMES))
-    for i, found in table.items():
-        assert np.abs(found.xy[0] - (NOSE[0] + STEP * i, NOSE[1])).max() < 5  # little more than a cell
+    away = np.array([np.abs(found.xy[0] - (NOSE[0] + STEP * i, NOSE[1])) for i, found in table.items()])
+    assert away.mean() < 2.5 and away.max() < 4.5  # a cell is 4 pixels; which of like cells votes is chance
 
     with open_video(clip) as source, open_video(out / "overlay.mp4") as overlay:
         assert overlay.size == SIZE
