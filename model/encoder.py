@@ -11,6 +11,8 @@ from dataclasses import asdict, dataclass
 from torch import Tensor, nn
 from torchvision.models.resnet import BasicBlock
 
+from model.winograd_training import Conv3x3
+
 STRIDE = 4
 
 
@@ -69,6 +71,8 @@ def _stage(channels_in: int, channels_out: int, stride: int) -> nn.Sequential:
         shortcut = nn.Sequential(
             nn.Conv2d(channels_in, channels_out, 1, stride, bias=False), nn.BatchNorm2d(channels_out)
         )
-    return nn.Sequential(
-        BasicBlock(channels_in, channels_out, stride, shortcut), BasicBlock(channels_out, channels_out)
-    )
+    first, second = BasicBlock(channels_in, channels_out, stride, shortcut), BasicBlock(channels_out, channels_out)
+    if stride == 1:
+        first.conv1 = Conv3x3(channels_in, channels_out)
+    first.conv2, second.conv1, second.conv2 = (Conv3x3(channels_out, channels_out) for _ in range(3))
+    return nn.Sequential(first, second)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torchvision.models.resnet import BasicBlock
 
 from model.encoder import Encoder
-from model.winograd import DirectConv, WinogradConv
+from model.winograd import DirectConv, WinogradConv, winograd_pays
 
 _WIDE = 128
 """With fewer channels, coming or going, Winograd's transforms cost more than they save."""
@@ -73,14 +73,6 @@ def _convolution(conv: nn.Conv2d, norm: nn.BatchNorm2d, dtype: torch.dtype) -> n
     if wide and conv.stride == (1, 1) and winograd_pays(weight.device, dtype):
         return WinogradConv(weight, bias, dtype)
     return DirectConv(weight, bias, dtype, conv.stride[0], 1)
-
-
-def winograd_pays(device: torch.device, dtype: torch.dtype) -> bool:
-    """On processors without matrix units; those with, and GPUs, have convolutions that nothing here can beat."""
-    if device.type != "cpu":
-        return False
-    matrix_unit = getattr(torch.cpu, "_is_amx_tile_supported", bool)()  # private, so it may go
-    return dtype == torch.float32 or not matrix_unit
 
 
 @torch.no_grad()

@@ -71,15 +71,15 @@ def correspondence_loss(
     right, down = (place - low).clamp(0, 1).unbind(-1)
     column, row = low.long().unbind(-1)
     corner = row * grid + column
-    log_p = logits - torch.cat([logits, others], dim=-1).logsumexp(dim=-1, keepdim=True)
-    loss = torch.zeros_like(log_p[..., 0])
+    total = torch.logaddexp(logits.logsumexp(dim=-1), others.logsumexp(dim=-1))
+    loss = torch.zeros_like(total)
     for offset, weight in (
         (0, (1 - right) * (1 - down)),
         (1, right * (1 - down)),
         (grid, (1 - right) * down),
         (grid + 1, right * down),
     ):
-        loss = loss - weight * log_p.gather(-1, (corner + offset).unsqueeze(-1)).squeeze(-1)
+        loss = loss + weight * (total - logits.gather(-1, (corner + offset).unsqueeze(-1)).squeeze(-1))
     return (loss * inside).sum(dim=1) / inside.sum(dim=1).clamp_min(1)
 
 
@@ -110,19 +110,20 @@ def pair_losses(
     to_source [B, 2, 2, 3] and photo [B] as in `model.training.dataset.Sample`. Each view of a pair is the query once.
     """
     logits = similarity(features[:, 0], features[:, 1], recipe)
-    same_colours = ~photo if recipe.jitter else torch.ones_like(photo)
-    colours = lab[same_colours, :, channel]
-    forth = reconstruction_loss(logits[same_colours], colours[:, 1:], colours[:, :1], recipe.radius)
-    back = reconstruction_loss(logits[same_colours].mT, colours[:, :1], colours[:, 1:], recipe.radius)
+    colours, matched = lab[:, :, channel], logits
+    if recipe.jitter:
+        colours, matched = colours[~photo], logits[~photo]
+    forth = reconstruction_loss(matched, colours[:, 1:], colours[:, :1], recipe.radius)
+    back = reconstruction_loss(matched.mT, colours[:, :1], colours[:, 1:], recipe.radius)
     losses = {"reconstruction": (forth + back) / 2}
     if recipe.correspondence > 0:
         first, second = features[photo].unbind(dim=1)
         other_first, other_second = previous[photo].unbind(dim=1)
         first_map, second_map = to_source[photo].unbind(dim=1)
-        grid = features.shape[-1]
+        grid, matched = features.shape[-1], logits[photo]
         wrong = similarity(first, other_second, recipe)
-        forth = correspondence_loss(logits[photo], wrong, first_map, second_map, grid)
+        forth = correspondence_loss(matched, wrong, first_map, second_map, grid)
         wrong = similarity(second, other_first, recipe)
-        back = correspondence_loss(logits[photo].mT, wrong, second_map, first_map, grid)
+        back = correspondence_loss(matched.mT, wrong, second_map, first_map, grid)
         losses["correspondence"] = (forth + back) / 2
     return losses

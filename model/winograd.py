@@ -8,6 +8,7 @@ but for rounding. The points are those with the smallest errors in bfloat16 whos
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import cache
 
 import torch
 import torch.nn.functional as F
@@ -15,7 +16,7 @@ from torch import Tensor, nn
 
 TILE = 4
 _POINTS = tuple(map(Fraction, ("0", "1", "-1", "1/2", "-2")))  # and infinity
-_SIDE = TILE + 2
+SIDE = TILE + 2
 _BLOCK = 2**22  # numbers transformed at once: they stay in the processor's cache
 
 
@@ -55,14 +56,14 @@ class WinogradConv(nn.Module):
         rows, columns = -(-height // TILE), -(-width // TILE)
         padded = image.new_zeros(rows * TILE + 2, columns * TILE + 2, channels)
         padded[1 : height + 1, 1 : width + 1] = image
-        tiles = padded.unfold(0, _SIDE, TILE).unfold(1, _SIDE, TILE).permute(3, 4, 0, 1, 2)
-        step = max(1, _BLOCK // (_SIDE**2 * columns * max(channels, out.shape[2])))
+        tiles = padded.unfold(0, SIDE, TILE).unfold(1, SIDE, TILE).permute(3, 4, 0, 1, 2)
+        step = max(1, _BLOCK // (SIDE**2 * columns * max(channels, out.shape[2])))
         for row in range(0, rows, step):
             block = tiles[:, :, row : row + step]
             count = block.shape[2] * columns
-            points = self._forth @ block.reshape(_SIDE**2, count * channels)
-            products = torch.bmm(points.view(_SIDE**2, count, channels), self._kernels)
-            products[_SIDE + 1] += self._bias  # at (1, 1), from where it reaches every output alike
+            points = self._forth @ block.reshape(SIDE**2, count * channels)
+            products = torch.bmm(points.view(SIDE**2, count, channels), self._kernels)
+            products[SIDE + 1] += self._bias  # at (1, 1), from where it reaches every output alike
             pixels = (self._back @ products.flatten(1)).view(TILE, TILE, -1, columns, out.shape[2])
             pixels = pixels.permute(2, 0, 3, 1, 4).reshape(-1, columns * TILE, out.shape[2])
             place = slice(row * TILE, min(height, (row + block.shape[2]) * TILE))
@@ -71,6 +72,14 @@ class WinogradConv(nn.Module):
                 torch.clamp_min(pixels, 0, out=out[place])
             else:
                 torch.add(pixels, residual[place], out=out[place]).relu_()
+
+
+def winograd_pays(device: torch.device, dtype: torch.dtype) -> bool:
+    """On processors without matrix units; those with, and GPUs, have convolutions that nothing here can beat."""
+    if device.type != "cpu":
+        return False
+    matrix_unit = getattr(torch.cpu, "_is_amx_tile_supported", bool)()  # private, so it may go
+    return dtype == torch.float32 or (dtype == torch.bfloat16 and not matrix_unit)
 
 
 class DirectConv(nn.Module):
@@ -91,6 +100,7 @@ class DirectConv(nn.Module):
         return out.relu_() if residual is None else out.add_(residual).relu_()
 
 
+@cache
 def transforms() -> tuple[Tensor, Tensor, Tensor]:
     """B^T [6, 6], G [6, 3] and A^T [4, 6], float64, of F(4, 3): A^T (G g * B^T d) correlates d [6] with g [3]."""
     forth, kernel, back = [], [], []

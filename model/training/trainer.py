@@ -30,6 +30,7 @@ from model.motion import hidden_keys
 from model.network import ViewNetwork, Views
 from model.positions import random_shifts
 from model.recipes import Recipe
+from model.training.allocator import keep_freed_memory
 from model.training.batches import Batches, sample_numbers
 from model.training.corpus import AnyCorpus
 from model.training.dataset import PairDataset, Sample
@@ -156,6 +157,8 @@ class Learner:
         self._recipe, self._seed, self._state, self._world, self._bf16 = recipe, seed, state, world, bf16
         self._frozen = frozen
         self._network = world.wrap(ViewNetwork(state.model))
+        if world.device.type == "cpu":
+            keep_freed_memory()
 
     def step(self, parts: Sequence[Sample], rate: float, progress: float) -> dict[str, float]:
         """One optimiser step; returns the losses by name and the norm of the gradient, all of the whole batch.
