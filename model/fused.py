@@ -16,7 +16,7 @@ from model.affinity.window import hidden_cells
 from model.bank import Negatives, contrastive_loss, joint_affinity
 from model.compactness import compactness_loss
 from model.grid import sample_cells, to_pixels
-from model.losses import correspondence_loss, similarity
+from model.losses import correspondence_loss, places_learned_from, similarity
 from model.network import Views
 from model.recipes import Recipe
 from model.sampler import sample_windows
@@ -29,7 +29,7 @@ class Pairs:
 
     previous:  the features of the sample before each in the batch, [B, 2, 2, C, h, w]: cells of another clip.
     lab:       [B, 2, 3, H, W] undropped; channel: the colour channel that was dropped.
-    to_source: [B, 2, 2, 3] and photo [B] as in `model.training.dataset.Sample`.
+    place:     [B, 2, h*w, 2] as of `model.losses.known_places`; photo: [B] as in `model.training.dataset.Sample`.
     progress:  0 at the start of the training, 1 at its end.
     negatives: of other videos, or None; averaged: the views as the averaged network sees them, [B, 2, C, h, w],
                needed with negatives only.
@@ -38,7 +38,7 @@ class Pairs:
     previous: Tensor
     lab: Tensor
     channel: int
-    to_source: Tensor
+    place: Tensor
     photo: Tensor
     progress: float
     negatives: Negatives | None = None
@@ -73,12 +73,9 @@ def _directed_losses(views: Views, pairs: Pairs, recipe: Recipe, query: int) -> 
     value = torch.zeros_like(cells) if views.value is None else views.value[same, query, None]
     losses = {"reconstruction": weight_map_loss(copied, target, value, pairs.progress, weight)}
 
-    if recipe.correspondence > 0:
-        query_map, reference_map = pairs.to_source[pairs.photo][:, (query, reference)].unbind(1)
-        others = similarity(q[pairs.photo], pairs.previous[pairs.photo, query, reference], recipe)
-        losses["correspondence"] = correspondence_loss(
-            everywhere[pairs.photo], others, query_map, reference_map, grid[1]
-        )
+    for term, known in places_learned_from(pairs.photo, recipe).items():
+        others = similarity(q[known], pairs.previous[known, query, reference], recipe)
+        losses[term] = correspondence_loss(everywhere[known], others, pairs.place[known, query], grid[1])
     if pairs.negatives is not None and recipe.bank is not None and recipe.bank.gamma > 0:
         assert pairs.averaged is not None
         truth = pairs.averaged[:, query].flatten(2)

@@ -55,32 +55,44 @@ def reconstruction_loss(logits: Tensor, reference: Tensor, target: Tensor, radiu
     return error.mean(dim=(1, 2, 3))
 
 
-def correspondence_loss(
-    logits: Tensor, others: Tensor, query_to_source: Tensor, reference_to_source: Tensor, grid: int
-) -> Tensor:
-    """Cross-entropy of the affinity against the known correspondence of two views of one photo.
+def correspondence_loss(logits: Tensor, others: Tensor, place: Tensor, columns: int) -> Tensor:
+    """Cross-entropy of the affinity against a correspondence that is known.
 
-    logits [B, g*g, g*g]; others [B, g*g, N]: logits with cells of another clip, which compete but are never right;
-    the affine maps [B, 2, 3] lead from view pixels to photo pixels. The target of a query
-    cell is spread bilinearly over the four reference cells around its true place; cells whose true place lies
-    outside the other view do not count. Returns the loss per sample [B].
+    logits [B, q, h*w]; others [B, q, N]: logits with cells of another clip, which compete but are never right;
+    place [B, q, 2]: where each query is in the reference, as (x, y) in its cells, NaN where nobody knows; columns: w.
+    The target of a query is spread bilinearly over the four cells around its place; queries whose place is not known,
+    or outside, do not count. Returns the loss per sample [B].
     """
-    place = true_cells(query_to_source, reference_to_source, grid)
-    inside = ((place >= 0) & (place <= grid - 1)).all(dim=-1)
-    low = place.floor().clamp(0, grid - 2)
+    rows = logits.shape[-1] // columns
+    place = place.nan_to_num(nan=-1)
+    last = place.new_tensor([columns - 1, rows - 1])
+    inside = ((place >= 0) & (place <= last)).all(dim=-1)
+    low = torch.minimum(place.floor().clamp_min(0), last - 1)
     right, down = (place - low).clamp(0, 1).unbind(-1)
     column, row = low.long().unbind(-1)
-    corner = row * grid + column
+    corner = row * columns + column
     total = torch.logaddexp(logits.logsumexp(dim=-1), others.logsumexp(dim=-1))
     loss = torch.zeros_like(total)
     for offset, weight in (
         (0, (1 - right) * (1 - down)),
         (1, right * (1 - down)),
-        (grid, (1 - right) * down),
-        (grid + 1, right * down),
+        (columns, (1 - right) * down),
+        (columns + 1, right * down),
     ):
         loss = loss + weight * (total - logits.gather(-1, (corner + offset).unsqueeze(-1)).squeeze(-1))
     return (loss * inside).sum(dim=1) / inside.sum(dim=1).clamp_min(1)
+
+
+def known_places(to_source: Tensor, photo: Tensor, tracked: Tensor, grid: int) -> Tensor:
+    """Where each cell of one view of a pair is in the other: [B, 2, g*g, 2] as (x, y) in cells, NaN where unknown.
+
+    Of photos all is known: to_source [B, 2, 2, 3] and photo [B] as in `model.training.dataset.Sample`. Of videos it is
+    what was tracked, [B, 2, g*g, 2], or nothing where that is empty.
+    """
+    first, second = to_source.unbind(dim=1)
+    place = torch.stack([true_cells(first, second, grid), true_cells(second, first, grid)], dim=1)
+    other = tracked if tracked.numel() else torch.full_like(place, torch.nan)
+    return torch.where(photo[:, None, None, None], place, other)
 
 
 def true_cells(query_to_source: Tensor, reference_to_source: Tensor, grid: int) -> Tensor:
@@ -99,15 +111,16 @@ def pair_losses(
     previous: Tensor,
     lab: Tensor,
     channel: int,
-    to_source: Tensor,
+    place: Tensor,
     photo: Tensor,
     recipe: Recipe,
 ) -> dict[str, Tensor]:
     """Every term of one step by name, each as the losses of the samples it applies to, [n] with n from 0 to B.
 
     features [B, 2, C, h, w]; previous: for every sample the features of the one before it in the batch, which serve
-    as cells of another clip; lab [B, 2, 3, H, W] undropped; channel: the colour channel that was dropped;
-    to_source [B, 2, 2, 3] and photo [B] as in `model.training.dataset.Sample`. Each view of a pair is the query once.
+    as cells of another clip; lab [B, 2, 3, H, W] undropped; channel: the colour channel that was dropped; place
+    [B, 2, h*w, 2] as of `known_places`; photo [B] as in `model.training.dataset.Sample`. Each view of a pair is the
+    query once.
     """
     logits = similarity(features[:, 0], features[:, 1], recipe)
     colours, matched = lab[:, :, channel], logits
@@ -116,14 +129,22 @@ def pair_losses(
     forth = reconstruction_loss(matched, colours[:, 1:], colours[:, :1], recipe.radius)
     back = reconstruction_loss(matched.mT, colours[:, :1], colours[:, 1:], recipe.radius)
     losses = {"reconstruction": (forth + back) / 2}
-    if recipe.correspondence > 0:
-        first, second = features[photo].unbind(dim=1)
-        other_first, other_second = previous[photo].unbind(dim=1)
-        first_map, second_map = to_source[photo].unbind(dim=1)
-        grid, matched = features.shape[-1], logits[photo]
-        wrong = similarity(first, other_second, recipe)
-        forth = correspondence_loss(matched, wrong, first_map, second_map, grid)
-        wrong = similarity(second, other_first, recipe)
-        back = correspondence_loss(matched.mT, wrong, second_map, first_map, grid)
-        losses["correspondence"] = (forth + back) / 2
+    for term, known in places_learned_from(photo, recipe).items():
+        matched, columns = logits[known], features.shape[-1]
+        first, second = features[known].unbind(dim=1)
+        other_first, other_second = previous[known].unbind(dim=1)
+        there, home = place[known].unbind(dim=1)
+        forth = correspondence_loss(matched, similarity(first, other_second, recipe), there, columns)
+        back = correspondence_loss(matched.mT, similarity(second, other_first, recipe), home, columns)
+        losses[term] = (forth + back) / 2
     return losses
+
+
+def places_learned_from(photo: Tensor, recipe: Recipe) -> dict[str, Tensor]:
+    """The terms of a recipe that learn from known places, each with the samples [B] that it applies to."""
+    terms = {}
+    if recipe.correspondence > 0:
+        terms["correspondence"] = photo
+    if recipe.tracks is not None:
+        terms["tracks"] = ~photo
+    return terms

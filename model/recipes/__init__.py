@@ -14,6 +14,7 @@ from model.motion import ValueOptions
 from model.positions import PositionOptions
 from model.recipes.data import from_data
 from model.sampler import SamplerOptions
+from model.tracks import TrackOptions
 from model.weight_map import WeightMapOptions
 
 
@@ -42,6 +43,7 @@ class Recipe:
     weight:         the colour loss weighted by the value map (eq 20).
     bank:           negatives of other videos (eqs 16, 17), from `second_phase` on.
     compactness:    the compactness prior (LIIR 7, 8); in training from `second_phase` on.
+    tracks:         cross-entropy against where flow leads over the frames between the two of a video.
     positions:      position encoding (LIIR 6).
     late_from, second_phase: shares of the training. In the second phase batch statistics are frozen as well.
     """
@@ -69,6 +71,7 @@ class Recipe:
     bank: BankOptions | None = None
     compactness: CompactnessOptions | None = None
     positions: PositionOptions | None = None
+    tracks: TrackOptions | None = None
     crop_late: int | None = None
     late_from: float = 0.3
     second_phase: float = 0.75
@@ -98,7 +101,8 @@ class Recipe:
         """The weight of a loss term, by the name it has in the metrics, in the total of eq (21)."""
         gamma = 0.0 if self.bank is None else self.bank.gamma
         weights = {"reconstruction": self.reconstruction, "correspondence": self.correspondence}
-        return (weights | {"contrast": gamma, "compactness": 1.0})[term]
+        tracks = 0.0 if self.tracks is None else self.tracks.weight
+        return (weights | {"contrast": gamma, "compactness": 1.0, "tracks": tracks})[term]
 
     def changed(self, changes: Mapping[str, object]) -> Recipe:
         """With some fields replaced, all at once, by dotted name: {"flow": None, "sampler.threshold": 0.4}.
@@ -130,6 +134,8 @@ class Recipe:
         return from_data(cls, data, "recipe")
 
 
+_DENSE = Recipe("dense", similarity="cosine", correspondence=0.04)
+
 _MER = Recipe(
     "mer",
     flow=FlowOptions(),
@@ -146,7 +152,14 @@ RECIPES = {
     r.name: r
     for r in (
         Recipe("mast"),
-        Recipe("dense", similarity="cosine", correspondence=0.04),
+        _DENSE,
+        replace(
+            _DENSE,
+            name="tracked",
+            tracks=TrackOptions(),
+            gaps=(2 / 30, 5 / 30, 10 / 30, 20 / 30),  # flow leads further than colours alone
+            gap_odds=(0.2, 0.3, 0.3, 0.2),
+        ),
         Recipe(
             "liir",
             bank=BankOptions(capacity=1440, gamma=0.0),  # the joint affinity alone

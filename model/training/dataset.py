@@ -6,6 +6,7 @@ the loss compares their colours. A photo gives two crops whose correspondence is
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from typing import NamedTuple
 
@@ -15,8 +16,10 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from model.encoder import STRIDE
 from model.flow import Motion
 from model.recipes import Recipe
+from model.tracks import between_pixels, tracks
 from model.training.corpus import AnyCorpus, Frames, Pick, Picker
 from model.types import FloatArray, UInt8Array
 
@@ -30,6 +33,8 @@ class Sample(NamedTuple):
     source:    int64 []: which clip or photo of the corpus they are of.
     motion:    float16 [2, 2, S, S], what moves in each view as of `model.flow.Motion`; photos stand still. Nothing,
                [0], where nobody asks for it.
+    tracked:   float32 [2, g*g, 2], where each cell of a view is in the other one, as (x, y) in its cells: in videos as
+               far as flow leads, else NaN. Nothing, [0], where nobody asks for it.
     """
 
     views: Tensor
@@ -37,9 +42,16 @@ class Sample(NamedTuple):
     photo: Tensor
     source: Tensor
     motion: Tensor
+    tracked: Tensor
 
 
-_Views = tuple[list[UInt8Array], list[FloatArray], list[FloatArray]]  # views, maps, motion
+class _Views(NamedTuple):
+    """Two of each, or none."""
+
+    pictures: list[UInt8Array]
+    maps: list[FloatArray]
+    motion: list[FloatArray]
+    tracked: list[FloatArray]
 
 
 class PairDataset(Dataset[Sample]):
@@ -62,11 +74,12 @@ class PairDataset(Dataset[Sample]):
             self._pick = self.corpus.picker(self.recipe, self.seed)
         rng = np.random.default_rng((self.seed, index))
         pick = self._pick(index, rng)
-        views, to_source, motion = self._photo_views(pick, rng) if pick.photo else self._video_views(pick.frames, rng)
-        stacked = torch.from_numpy(np.stack(views)).permute(0, 3, 1, 2).contiguous()
-        moved = torch.from_numpy(np.stack(motion)).half() if motion else torch.zeros(0, dtype=torch.float16)
-        maps = torch.from_numpy(np.stack(to_source))
-        return Sample(stacked, maps, torch.tensor(pick.photo), torch.tensor(pick.source), moved)
+        views = self._photo_views(pick, rng) if pick.photo else self._video_views(pick.frames, rng)
+        stacked = torch.from_numpy(np.stack(views.pictures)).permute(0, 3, 1, 2).contiguous()
+        moved = torch.from_numpy(np.stack(views.motion)).half() if views.motion else torch.zeros(0, dtype=torch.float16)
+        tracked = torch.from_numpy(np.stack(views.tracked)) if views.tracked else torch.zeros(0)
+        maps = torch.from_numpy(np.stack(views.maps))
+        return Sample(stacked, maps, torch.tensor(pick.photo), torch.tensor(pick.source), moved, tracked)
 
     def _video_views(self, clip: Frames, rng: np.random.Generator) -> _Views:
         seconds = rng.choice(self.recipe.gaps, p=self.recipe.gap_odds)
@@ -74,10 +87,18 @@ class PairDataset(Dataset[Sample]):
         first = int(rng.integers(len(clip) - gap))
         read, frames, size = cache(clip.read), (first, first + gap), self.recipe.crop
         view = random_view(rng, read(first).shape[:2], size, self.recipe.crop_scale, rotation=0)
-        motion = []
+        views = [view, view]
+        motion, tracked = [], []
+        if (options := self.recipe.tracks) is not None:
+            if rng.random() < options.crops:
+                views[1] = nearby_view(rng, view, size)
+            way = [*range(*frames, max(1, round(options.step * clip.fps))), frames[1]]
+            tracked = tracked_cells(lambda v, s: [warp(read(f), v, s) for f in way], views, size, options.agree)
         if self.motion is not None:
-            motion = [warp_motion(self.motion.of(read, frame, len(clip)), view, size) for frame in frames]
-        return [warp(read(frame), view, size) for frame in frames], [view, view], motion
+            for frame, seen in zip(frames, views, strict=True):
+                motion.append(warp_motion(self.motion.of(read, frame, len(clip)), seen, size))
+        pictures = [warp(read(frame), seen, size) for frame, seen in zip(frames, views, strict=True)]
+        return _Views(pictures, views, motion, tracked)
 
     def _photo_views(self, pick: Pick, rng: np.random.Generator) -> _Views:
         image = pick.frames.read(pick.frame)
@@ -88,7 +109,41 @@ class PairDataset(Dataset[Sample]):
         if self.recipe.jitter:
             views = [jitter(rng, view) for view in views]
         still = [np.zeros((2, size, size), np.float32)] * 2 if self.motion is not None else []
-        return views, [first, second], still
+        unknown = (
+            [np.full(((size // STRIDE) ** 2, 2), np.nan, np.float32)] * 2 if self.recipe.tracks is not None else []
+        )
+        return _Views(views, [first, second], still, unknown)
+
+
+def tracked_cells(
+    pictures: Callable[[FloatArray, int], list[UInt8Array]], views: list[FloatArray], size: int, agree: float
+) -> list[FloatArray]:
+    """Where each cell of one view is in the other, both ways: float32 [g*g, 2] as (x, y) in cells, NaN if unknown.
+
+    pictures: the frames from that of the first view to that of the second, as a view of a given size shows them.
+    """
+    margin = size // 4  # what moves out of the view on the way, and in again, is followed through it
+    wider = views[0].copy()
+    wider[:, 2] -= views[0][:, :2] @ np.full(2, margin, np.float32)
+    steps = np.arange(0, size, STRIDE, dtype=np.float32)
+    cells = np.stack(np.meshgrid(steps, steps), axis=-1).reshape(-1, 2)
+    found = []
+    for way, (seen, shown) in zip(tracks(pictures(wider, size + 2 * margin), agree), (views, views[::-1]), strict=True):
+        start = mapped(inverse(wider), mapped(seen, cells))
+        end = mapped(inverse(shown), mapped(wider, between_pixels(way, start)))
+        found.append(np.asarray(end / STRIDE, np.float32))
+    return found
+
+
+def mapped(view: FloatArray, points: FloatArray) -> FloatArray:
+    """Points [..., 2] through an affine map [2, 3]."""
+    return np.asarray(points @ view[:, :2].T + view[:, 2], np.float32)
+
+
+def inverse(view: FloatArray) -> FloatArray:
+    """The affine map [2, 3] that undoes another one."""
+    back = np.linalg.inv(view[:, :2])
+    return np.column_stack([back, -back @ view[:, 2]])
 
 
 def random_view(

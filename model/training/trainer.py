@@ -25,7 +25,7 @@ from model.device import bf16_is_fast, pick_device
 from model.encoder import STRIDE
 from model.flow import Motion
 from model.fused import Pairs, fused_losses
-from model.losses import drop_colour, pair_losses
+from model.losses import drop_colour, known_places, pair_losses
 from model.motion import hidden_keys
 from model.network import ViewNetwork, Views
 from model.positions import random_shifts
@@ -213,12 +213,14 @@ class Learner:
         with self._autocast():
             features, value = self._network(frames, motion, 2, self._hidden_keys(lab, numbers))
         views = Views(features.float(), value)
+        place = known_places(batch.to_source, batch.photo, batch.tracked, frames.shape[-1] // STRIDE)
         if recipe.is_plain:
             own = views.own
-            return pair_losses(own, world.previous(own), lab, channel, batch.to_source, batch.photo, recipe)
+            return pair_losses(own, world.previous(own), lab, channel, place, batch.photo, recipe)
         bank = self._state.bank
-        previous = world.previous(views.features) if recipe.correspondence > 0 else views.features
-        pairs = Pairs(previous, lab, channel, batch.to_source, batch.photo, progress)
+        known = recipe.correspondence > 0 or recipe.tracks is not None
+        previous = world.previous(views.features) if known else views.features
+        pairs = Pairs(previous, lab, channel, place, batch.photo, progress)
         if bank is None or not recipe.in_second_phase(progress):
             return fused_losses(views, pairs, recipe)
         averaged = self._averaged(frames, motion, None)
@@ -263,4 +265,6 @@ def _applies(term: str, photos: int, recipe: Recipe) -> int:
     """To how many samples of a whole batch a loss term applies, if so many are photos."""
     if term == "correspondence":
         return photos
+    if term == "tracks":
+        return recipe.batch - photos
     return recipe.batch - photos if term == "reconstruction" and recipe.jitter else recipe.batch

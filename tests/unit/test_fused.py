@@ -14,16 +14,18 @@ from model.bank import BankOptions, Negatives, contrastive_loss
 from model.compactness import CompactnessOptions, compactness_loss
 from model.fused import Pairs, fused_losses
 from model.grid import to_pixels
-from model.losses import pair_losses, window_mask
+from model.losses import known_places, pair_losses, window_mask
 from model.motion import ValueOptions
 from model.network import Views
 from model.recipes import Recipe
 from model.sampler import SamplerOptions, sample_windows
+from model.tracks import TrackOptions
 from model.weight_map import WeightMapOptions, omega, pixel_weights
 
 GRID, SIZE, CHANNELS = 6, 24, 8
 PLAIN = Recipe("plain", radius=2)
 COSINE = Recipe("cosine", radius=2, similarity="cosine", correspondence=0.2)
+TRACKED = replace(COSINE, tracks=TrackOptions())
 BANK = BankOptions(capacity=5, per_frame=2)
 
 
@@ -38,25 +40,27 @@ class Step:
         self.lab = 0.3 * torch.randn(4, 2, 3, SIZE, SIZE)
         turn = torch.tensor([[1.0, 0.1, 0.5], [-0.1, 1.0, 1.0]])
         identity = torch.tensor([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
-        self.maps = torch.stack([identity, turn]).expand(4, 2, 2, 3)
+        maps = torch.stack([identity, turn]).expand(4, 2, 2, 3)
         self.photo = torch.tensor([False, True, False, True])
+        tracked = torch.rand(4, 2, GRID * GRID, 2) * GRID
+        self.place = known_places(maps, self.photo, tracked, GRID)
         self.negatives = Negatives(torch.randn(10, CHANNELS), torch.rand(4, 10) < 0.2)
         self.averaged = torch.randn(4, 2, CHANNELS, GRID, GRID)
 
     def pairs(self, progress: float = 0.5, negatives: bool = False) -> Pairs:
         previous = self.views.features.roll(1, dims=0)
-        pairs = Pairs(previous, self.lab, 2, self.maps, self.photo, progress)
+        pairs = Pairs(previous, self.lab, 2, self.place, self.photo, progress)
         return replace(pairs, negatives=self.negatives, averaged=self.averaged) if negatives else pairs
 
     def losses(self, recipe: Recipe, **changes: Any) -> dict[str, Tensor]:
         return fused_losses(self.views, self.pairs(**changes), recipe)
 
 
-@pytest.mark.parametrize("recipe", [PLAIN, COSINE, replace(COSINE, jitter=True)])
+@pytest.mark.parametrize("recipe", [PLAIN, COSINE, replace(COSINE, jitter=True), TRACKED])
 def test_without_parts_it_is_the_plain_loss(recipe: Recipe) -> None:
     step = Step(directed=False)
     own = step.views.own
-    expected = pair_losses(own, own.roll(1, dims=0), step.lab, 2, step.maps, step.photo, recipe)
+    expected = pair_losses(own, own.roll(1, dims=0), step.lab, 2, step.place, step.photo, recipe)
     found = step.losses(recipe)
     assert set(found) == set(expected)
     for name in expected:

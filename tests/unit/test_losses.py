@@ -13,6 +13,7 @@ from torch import Tensor
 from model.losses import (
     correspondence_loss,
     drop_colour,
+    known_places,
     pair_losses,
     reconstruction_loss,
     similarity,
@@ -26,6 +27,7 @@ SIZE = 4 * GRID
 MAST = Recipe("mast", radius=2)
 DENSE = Recipe("dense", radius=2, similarity="cosine", correspondence=0.2, jitter=True)
 IDENTITY = torch.tensor([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
+HOME = true_cells(IDENTITY[None], IDENTITY[None], 6)
 QUARTER_TURN = torch.tensor([[0.0, -1.0, SIZE - 4.0], [1.0, 0.0, 0.0]])  # exact, so places on the edge stay there
 
 
@@ -169,31 +171,31 @@ def test_correspondence_equals_its_transcription(query_map: Tensor, reference_ma
     found = true_cells(query_map[None], reference_map[None], GRID)
     np.testing.assert_allclose(found[0].numpy(), places, atol=1e-4)
     logits, others = torch.randn(1, 36, 36), torch.randn(1, 36, 10)
-    loss = correspondence_loss(logits, others, query_map[None], reference_map[None], GRID)
+    loss = correspondence_loss(logits, others, found, GRID)
     assert float(loss) == pytest.approx(slow_correspondence(logits[0], others[0], places), rel=1e-4)
 
 
 def test_correspondence_is_learned_when_every_cell_finds_itself() -> None:
     logits = similarity(one_hot_features(), one_hot_features(), DENSE)
     nothing = torch.zeros(1, 36, 0)
-    assert float(correspondence_loss(logits, nothing, IDENTITY[None], IDENTITY[None], GRID)) < 1e-4
+    assert float(correspondence_loss(logits, nothing, HOME, GRID)) < 1e-4
     shifted = affine(shift=(8, 0))[None]  # two cells to the right
-    assert float(correspondence_loss(logits, nothing, shifted, IDENTITY[None], GRID)) > 10
+    assert float(correspondence_loss(logits, nothing, true_cells(shifted, IDENTITY[None], GRID), GRID)) > 10
     moved = similarity(one_hot_features().roll(-2, dims=-1), one_hot_features(), DENSE)
-    assert float(correspondence_loss(moved, nothing, shifted, IDENTITY[None], GRID)) < 1e-4
+    assert float(correspondence_loss(moved, nothing, true_cells(shifted, IDENTITY[None], GRID), GRID)) < 1e-4
 
 
 def test_cells_of_another_clip_compete() -> None:
     logits = torch.zeros(1, 36, 36)
-    alone = correspondence_loss(logits, torch.zeros(1, 36, 0), IDENTITY[None], IDENTITY[None], GRID)
-    rivals = correspondence_loss(logits, torch.zeros(1, 36, 36), IDENTITY[None], IDENTITY[None], GRID)
+    alone = correspondence_loss(logits, torch.zeros(1, 36, 0), HOME, GRID)
+    rivals = correspondence_loss(logits, torch.zeros(1, 36, 36), HOME, GRID)
     assert float(alone) == pytest.approx(math.log(36), rel=1e-5)
     assert float(rivals) == pytest.approx(math.log(72), rel=1e-5)
 
 
 def test_views_that_share_nothing_cost_nothing() -> None:
-    far = affine(shift=(500, 0))[None]
-    assert float(correspondence_loss(torch.randn(1, 36, 36), torch.zeros(1, 36, 0), far, IDENTITY[None], GRID)) == 0
+    away = true_cells(affine(shift=(500, 0))[None], IDENTITY[None], GRID)
+    assert float(correspondence_loss(torch.randn(1, 36, 36), torch.zeros(1, 36, 0), away, GRID)) == 0
 
 
 class Batch:
@@ -208,7 +210,8 @@ class Batch:
     def losses(self, recipe: Recipe, channel: int = 2, photo: Tensor | None = None) -> dict[str, Tensor]:
         previous = self.features.roll(1, dims=0)
         photo = self.photo if photo is None else photo
-        return pair_losses(self.features, previous, self.lab, channel, self.maps, photo, recipe)
+        place = known_places(self.maps, photo, torch.zeros(0), GRID)
+        return pair_losses(self.features, previous, self.lab, channel, place, photo, recipe)
 
 
 def test_every_pair_has_the_loss_it_would_have_alone_in_both_directions() -> None:
