@@ -148,7 +148,7 @@ def first_ten_minutes(person: Person, home: Path) -> None:
     window, session = person.window, person.session
     person.shot("welcome")
     person.does("file.sample")
-    person.until(lambda: session.picture is not None)
+    person.until(lambda: session.picture is not None and not window.status.text())  # the encoder is there too
     sample = Sample(home / "sample")
     person.shot("opened")
 

@@ -51,13 +51,18 @@ def find_decoder(options: PropagationOptions, extractor: FeatureExtractor) -> Ma
     """
     if options.decoder == OFF:
         return None
-    if options.decoder is None:
+    if options.decoder is not None and options.decoder != BUNDLED:
+        path = Path(options.decoder)
+    else:
         try:
             path = resource("mask_decoder.pt")
         except ValueError:
-            return None
-    else:
-        path = resource("mask_decoder.pt") if options.decoder == BUNDLED else Path(options.decoder)
+            if options.decoder is None:
+                return None
+            raise ValueError(
+                "no mask decoder is bundled with this release; train one (mer train FOLDERS --recipe mask_vos) and "
+                "name its decoder.pt"
+            ) from None
     decoder, encoder = load_decoder(path)
     if encoder != extractor.sha256:
         if options.decoder is None:

@@ -17,27 +17,29 @@ import icons
 import launch_test
 import licences
 import packages
+import system_libraries
 
 ROOT = Path(__file__).parents[1]
 HERE = ROOT / "packaging"
 MADE = ROOT / "build" / "bundle"
 BUNDLE = ROOT / "dist" / "mer-studio"
 APPLICATION = ROOT / "dist" / "MER Studio.app"  # on macOS
+LICENCES = "THIRD_PARTY.md"
 DESKTOP = {"linux": "linux", "win32": "windows"}  # macOS reads all from the application itself
 
 
 def main() -> None:
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     icons.render(MADE / "icons")
-    licences.main(MADE / "THIRD_PARTY.md", packages.bundled())
     arguments = ["--noconfirm", "--log-level", "WARN", "--distpath", str(BUNDLE.parent), "--workpath", str(MADE)]
     subprocess.run([sys.executable, "-m", "PyInstaller", *arguments, HERE / "mer-studio.spec"], check=True)
     inside = APPLICATION / "Contents/Frameworks" if sys.platform == "darwin" else BUNDLE / "_internal"
     packages.copy(inside)
+    shutil.copy(ROOT / "LICENSE", BUNDLE)
+    licences.main(BUNDLE / LICENCES, packages.bundled(), system_libraries.notices(system_libraries.names(inside)))
+    shutil.copy(BUNDLE / LICENCES, inside / "model/_resources")
     if sys.platform == "darwin":
         sign()
-    for path in (ROOT / "LICENSE", MADE / "THIRD_PARTY.md"):
-        shutil.copy(path, BUNDLE)
     if desktop := DESKTOP.get(sys.platform):
         shutil.copytree(HERE / desktop, BUNDLE / desktop)
     if sys.platform == "linux":

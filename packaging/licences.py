@@ -29,6 +29,9 @@ HEAD = """# Software in MER Studio that others wrote
 
 MER Studio itself is under the MIT licence; see LICENSE. Qt (by way of PySide6) and FFmpeg (by way of PyAV and OpenCV)
 are used under the LGPL, as libraries of their own in files of their own, which you may replace by versions of yours.
+
+PyAV brings x264 and x265, which are under the GPL, version 2 or later: whoever passes this folder on has to keep to the
+GPL as well. Its text is below; the sources are those of [PyAV](https://github.com/PyAV-Org/PyAV).
 """
 
 
@@ -118,12 +121,12 @@ def _linked(one: Notice) -> str:
     return f"[{one.name}]({one.home})" if one.home.startswith("http") else one.name
 
 
-def main(target: Path, found: dict[str, metadata.Distribution]) -> None:
-    """found: what is told of, beside Python and what starts the bundle."""
+def main(target: Path, found: dict[str, metadata.Distribution], others: Iterable[Notice] = ()) -> None:
+    """found and others: what is told of, beside Python and what starts the bundle."""
     found = dict(found)
     with suppress(metadata.PackageNotFoundError):  # where no bundle is made
         found[BOOTLOADER] = metadata.distribution(BOOTLOADER)
-    notices = sorted((notice(d) for d in found.values()), key=lambda one: one.name.lower())
+    notices = sorted((*map(notice, found.values()), *others), key=lambda one: one.name.lower())
     target.write_text(page([python(), *notices]), encoding="utf-8")
     silent = [one.name for one in notices if not one.texts]
     print(

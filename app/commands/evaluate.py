@@ -34,7 +34,9 @@ def davis(
     device: opt.Device = None,
     json_path: Json = None,
     results: Annotated[Path | None, typer.Option(help="Keep the predicted masks in this folder.")] = None,
-    score: Annotated[Path | None, typer.Option(help="Run nothing; score the masks in this folder.")] = None,
+    score: Annotated[
+        Path | None, typer.Option(help="Run nothing; score the masks in this folder, or DAVIS export.")
+    ] = None,
 ) -> None:
     """J and F by the official rules of DAVIS: first frame given, first and last frame not scored."""
     _check_writable(json_path)

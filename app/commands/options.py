@@ -51,7 +51,7 @@ def propagation_options(
     colour: Annotated[float, _matching(help="Weight of colour beside features; 0 = features alone.")] = DEFAULT.colour,
     edges: Annotated[str, _matching(help="Mask edges: guided (by the picture) or bilinear.")] = DEFAULT.edges,
     decoder: Annotated[
-        str | None, _matching(help="Mask decoder: off, bundled, or its file; see --set rounds.")
+        str | None, _matching(help="Mask decoder: off, or its file; see --set rounds.")
     ] = DEFAULT.decoder,
     references: Annotated[int, _memory(help="Labelled frames, the nearest ones, to look at.")] = DEFAULT.anchors,
     long_term: Annotated[str, _memory(help="Frames to keep, as distances from the labelled frame.")] = (

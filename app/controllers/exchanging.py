@@ -21,9 +21,10 @@ from app.io.export import EXPORTERS, Done, Labelled, Progress, export, unusable
 from app.io.imports import Imported, import_labels
 from app.views.dialogs import files
 from app.views.dialogs.export import Choice, ExportDialog
+from app.views.notice_bar import Notice
 
 LABELS = {".png", ".csv", ".h5", ".hdf5", ".json", ".slp"}
-"""What labels come in, beside folders."""
+_COLOUR_TYPE, _PALETTE = 25, 3  # where a PNG says what its pixels are, and what it says of indices
 
 
 class Exchanging(QObject):
@@ -39,6 +40,7 @@ class Exchanging(QObject):
         self._stop = threading.Event()
         self.settle: Callable[[], object] = lambda: None
         self.dialog: ExportDialog | None = None
+        self._notice: Notice | None = None  # of the last import that failed
         session.closing.connect(self.stop)
         window.actions["file.export"].triggered.connect(lambda: self.ask())
         window.actions["file.import"].triggered.connect(lambda: self.ask_import())
@@ -129,6 +131,8 @@ class Exchanging(QObject):
         project = self._session.project
         assert project is not None
         scratch = snapshot(project.document)
+        if self._notice is not None:
+            self._window.notices.close_notice(self._notice)
 
         def work() -> tuple[Change, Imported]:
             return import_labels(scratch, path)
@@ -161,7 +165,18 @@ class Exchanging(QObject):
 
     def _not_read(self, error: Exception) -> None:
         self._window.set_status("")
-        self._window.notify(str(error), "error")
+        self._notice = self._window.notify(str(error), "error")
+
+
+def holds_labels(path: Path) -> bool:
+    """Is a file or folder one of labels, rather than of pictures? Of a folder, its first indexed PNG tells."""
+    if path.is_file():
+        return path.suffix.lower() in LABELS
+    first = min(path.glob("*.png"), default=None)
+    if first is None:
+        return False
+    with first.open("rb") as file:
+        return file.read(_COLOUR_TYPE + 1)[_COLOUR_TYPE:] == bytes([_PALETTE])
 
 
 def snapshot(document: Document) -> Document:

@@ -116,8 +116,9 @@ class Opening(QObject):
         self._saving.remember()
         for note in (*project.notes, *opened.source.notes):
             self._window.notify(note, "warning")
-        if project.recovered:
-            words = self.tr("%n changes that were not saved are back.", "", project.recovered)
+        if count := project.recovered:
+            many = self.tr("%n changes that were not saved are back.", "", count)
+            words = many if count != 1 else self.tr("One change that was not saved is back.")
             self._window.notify(words, "info", self.tr("Save"), self._saving.save)
 
     def _failed(self, path: Path, error: Exception) -> None:

@@ -86,7 +86,7 @@ class Preferences(QObject):
         engine = self._engine
         facts = {
             self.tr("Encoder"): self.tr("not loaded yet") if engine is None else f"{engine.name}, {engine.sha256[:12]}",
-            self.tr("Device"): "" if engine is None else engine.device,
+            self.tr("Device"): "–" if engine is None else engine.device,
             self.tr("System"): f"{platform.system()} {platform.release()}, Python {platform.python_version()}",
             self.tr("Libraries"): ", ".join(_version(name) for name in LIBRARIES),
         }

@@ -209,11 +209,13 @@ class Propagating(QObject):
         run = self._run
         if run is None or run.number != number:
             return
-        self._rates[run.requests[0].options] = rate
         first = min(request.start for request in run.requests)
         last = max(self._session.count if request.stop is None else request.stop for request in run.requests) - 1
-        words = self.tr("{0}, frames {1} → {2} · {3} frames/s").format(run.job.name, first, last, f"{rate:.1f}")
-        self._window.set_status(words, done / total, (total - done) / rate if rate > 0 else None)
+        words, left = self.tr("{0}, frames {1} → {2}").format(run.job.name, first, last), None
+        if rate > 0:  # measured by now
+            self._rates[run.requests[0].options] = rate
+            words, left = self.tr("{0} · {1} frames/s").format(words, f"{rate:.1f}"), (total - done) / rate
+        self._window.set_status(words, done / total, left)
 
     # End
 

@@ -25,10 +25,11 @@ class Segmenting(QObject):
         self._session, self._window, self._objects, self._questions = session, window, objects, questions
         self._clicks: tuple[Click, ...] = ()
         self._mask: BoolArray | None = None
+        self._taken = False  # before its answer was there
         self._frame = 0
         canvas = window.canvas
         canvas.clicked_segment.connect(self._clicked)
-        canvas.proposal_accepted.connect(self.settle)
+        canvas.proposal_accepted.connect(self._take)
         canvas.proposal_dropped.connect(self.drop)
         session.moved.connect(lambda frame: self.settle())
         session.closing.connect(self.drop)
@@ -42,28 +43,36 @@ class Segmenting(QObject):
             self._window.canvas.say(self.tr("Click on the object first"))
             return
         self._frame = self._session.shown
-        self._show((*self._clicks, Click(x, y, positive)), self._mask)
-        self._ask()
+        self._ask((*self._clicks, Click(x, y, positive)))
 
-    def _ask(self) -> None:
+    def _ask(self, clicks: tuple[Click, ...]) -> None:
+        self._taken = False
         options = self._session.document.options
-        query = ClickSegment(self._frame, self._clicks, options)
+        query = ClickSegment(self._frame, clicks, options)
         self._questions.ask(query, self._answered, self._failed)
+        self._show(clicks, self._mask)
 
     def _answered(self, segment: Segment) -> None:
         self._show(self._clicks, segment.mask)
+        if self._taken:
+            self.settle()
 
     def _failed(self, why: str) -> None:
         self.drop()
         self._window.notify(why, "error")
 
+    def _take(self) -> None:
+        """Enter: the mask of all clicks, also of the one that is still being worked on."""
+        self._taken = self._questions.is_waiting(ClickSegment)
+        if not self._taken:
+            self.settle()
+
     def undo(self) -> bool:
         """Take the last click back; False if there is none."""
         if not self._clicks:
             return False
-        self._show(self._clicks[:-1], self._mask)
-        if self._clicks:
-            self._ask()
+        if rest := self._clicks[:-1]:
+            self._ask(rest)
         else:
             self.drop()
         return True
@@ -90,5 +99,6 @@ class Segmenting(QObject):
     def _show(self, clicks: tuple[Click, ...], mask: BoolArray | None) -> None:
         self._clicks, self._mask = clicks, mask
         canvas = self._window.canvas
-        canvas.set_clicks([(click.x, click.y, click.positive) for click in clicks])
+        looking = self._questions.is_waiting(ClickSegment)
+        canvas.set_clicks([(click.x, click.y, click.positive) for click in clicks], looking)
         canvas.set_proposal(mask)

@@ -12,7 +12,7 @@ from app.controllers.background import Background
 from app.controllers.crashes import Crashes
 from app.controllers.diagnostics import Diagnostics
 from app.controllers.editing import Editing
-from app.controllers.exchanging import LABELS, Exchanging
+from app.controllers.exchanging import Exchanging, holds_labels
 from app.controllers.going import Going
 from app.controllers.inspecting import Inspecting
 from app.controllers.objects import Objects
@@ -188,7 +188,7 @@ class Studio(QObject):
 
     def _dropped(self, paths: list[Path]) -> None:
         path = paths[0]
-        if self.session.is_open and path.suffix.lower() in LABELS and path.is_file():
+        if self.session.is_open and holds_labels(path):
             self.exchanging.take(path)
         else:
             self.opening.open(path)

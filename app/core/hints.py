@@ -30,10 +30,12 @@ class Hint:
     one: str = ""
 
 
+_LAST = ("file.export", "help.keys")
 PAINT = Hint("Paint the object on this frame: click it ({0}) or brush it ({1})", ("tool.click", "tool.brush"))
 CARRY = Hint("Paint more objects, or carry what there is through the video ({0})", ("propagate.forward",))
 WAIT = Hint("Look around or paint while labels arrive; {0} stops, and keeps the finished frames", ("propagate.stop",))
 EXPORT = Hint("No frame looks doubtful. Play it once ({0}), then export ({1})", ("view.play", "file.export"))
+DONE = Hint("Exported and checked. Correct what you like and export again ({0}); {1} shows every key", _LAST)
 UPDATE, UPDATE_ONE = (
     "Your correction is kept. %n frames around it are stale: make them anew ({0})",
     "Your correction is kept. One frame beside it is stale: make it anew ({0})",
@@ -44,16 +46,16 @@ DOUBT, DOUBT_ONE = (
 )
 
 
-def hint(now: Situation) -> Hint | None:
-    """The most useful thing to say, or None once the user has been all the way to an export."""
+def hint(now: Situation) -> Hint:
+    """The most useful thing to say. There always is one: a line that came and went would push the picture about."""
     if now.running:
         return WAIT
-    if now.exported:
-        return None
     if now.human == 0:
         return PAINT
     if now.stale:
         return Hint(UPDATE, ("propagate.update",), now.stale, UPDATE_ONE)
+    if now.exported:
+        return DONE
     if now.propagated == 0:
         return CARRY
     if now.doubtful:

@@ -38,11 +38,16 @@ _RECENT = 8  # steps that the frame rate is measured over
 
 @dataclass(slots=True)
 class _Pace:
-    """How far a job is, in steps, and the seconds of the last ones."""
+    """How far a job is, in steps, and the seconds of the last ones; not of a request's first, which is an anchor."""
 
     done: int = 0
     total: int = 0
     spent: deque[float] = field(default_factory=lambda: deque(maxlen=_RECENT))
+
+    @property
+    def rate(self) -> float:
+        """Steps per second; 0 while none was measured."""
+        return len(self.spent) / max(1e-6, sum(self.spent))
 
 
 @dataclass(slots=True)
@@ -274,15 +279,15 @@ class InferenceThread(InferenceSignals):
         """One request, as far as it goes; False if it was stopped. made: what came of it, kept up to date."""
         with closing(propagator.steps(request)) as steps:
             begun = time.perf_counter()
-            for result in steps:
+            for step, result in enumerate(steps):
                 pace.done += 1
-                pace.spent.append(time.perf_counter() - begun)
+                if step:
+                    pace.spent.append(time.perf_counter() - begun)
                 if result is not None and (labels := _told(result, request)) is not None:
                     self.result.emit(job, result.frame, labels)
                     if result.origin is Origin.PROPAGATED:
                         made[result.frame] = labels
-                rate = len(pace.spent) / max(1e-6, sum(pace.spent))
-                self.progressed.emit(job, pace.done, pace.total, rate)
+                self.progressed.emit(job, pace.done, pace.total, pace.rate)
                 if self._shall_stop(job):
                     return False
                 begun = time.perf_counter()

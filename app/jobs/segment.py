@@ -88,9 +88,18 @@ class Segmenter:
         assert clicks and clicks[0].positive, "the first click is on the object"
         if clicks not in self._known:
             earlier = clicks[:-1]
+            if earlier and self._says(self(earlier), clicks[-1]):
+                return self(earlier)
             odds = self._bent(self(earlier), clicks) if earlier else self._guess(clicks[0])
             self._known[clicks] = self._cut(odds, clicks)
         return self._known[clicks]
+
+    @staticmethod
+    def _says(mask: BoolArray, click: Click) -> bool:
+        """Is a click's place in the mask, or out of it, already? Then it changes nothing: it only holds its place."""
+        height, width = mask.shape
+        there = mask[min(max(round(click.y), 0), height - 1), min(max(round(click.x), 0), width - 1)]
+        return bool(there) is click.positive
 
     # Log odds of being the object, on cells
 

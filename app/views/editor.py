@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from PySide6.QtCore import QByteArray, QSettings, Qt
-from PySide6.QtGui import QAction, QShowEvent
+from PySide6.QtGui import QAction, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QMainWindow, QSplitter, QVBoxLayout, QWidget
 
 from app.core.keymap import KeyMap
@@ -20,7 +20,7 @@ from app.views.transport import Transport
 from app.views.widgets import row
 
 DOCK_WIDTH = 34 * UNIT
-BELOW = 0.29  # of the height, at first: the picture matters more than the timeline
+BELOW = 0.29  # of the height, until the user chooses: the picture matters more than the timeline
 LAYOUT = 1  # of docks; a layout of another number is not restored
 
 
@@ -39,7 +39,8 @@ class EditorPage(QWidget):
             "panels.references": Dock("references", self.tr("References"), self.references),
             "panels.view": Dock("view", self.tr("View"), self.view),
         }
-        self._arranged = False
+        self._chosen = False  # has the user said how high the timeline is?
+        self._arranged = False  # are the panels as high as they shall be?
         self._tools = ToolBar(actions)
         self._below = _column(self.transport, timeline)
         self._stage = self._make_stage(canvas)
@@ -49,6 +50,7 @@ class EditorPage(QWidget):
         self._split.addWidget(self._stage)
         self._split.addWidget(self._below)
         self._split.setStretchFactor(0, 1)
+        self._split.splitterMoved.connect(lambda: self._choose())
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._split)
@@ -77,18 +79,28 @@ class EditorPage(QWidget):
         return stage
 
     def showEvent(self, event: QShowEvent) -> None:
-        """The first time: what the timeline likes to have, as long as picture and tools have their room."""
+        """The first time: the panels as high as they like, whatever they were laid out to while nobody saw them."""
         super().showEvent(event)
         if not self._arranged:
             self._arranged = True
+            docks = list(self.docks.values())
+            self._stage.resizeDocks(docks, [dock.sizeHint().height() for dock in docks], Qt.Orientation.Vertical)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Until the user chooses: what the timeline likes to have, as long as picture and tools have their room."""
+        super().resizeEvent(event)
+        if not self._chosen:
             most = min(round(BELOW * self.height()), self.height() - self._tools.room() - UNIT)
             below = min(self._below.sizeHint().height(), most)
             self._split.setSizes([self.height() - below, below])
 
+    def _choose(self) -> None:
+        self._chosen = True
+
     def save(self, settings: QSettings) -> None:
         """Remember how things are arranged."""
         settings.setValue("editor/panels", self._stage.saveState(LAYOUT))
-        settings.setValue("editor/split", self._split.saveState())
+        settings.setValue("editor/split", self._split.saveState() if self._chosen else QByteArray())
         settings.setValue("editor/folded", " ".join(name for name, dock in self.docks.items() if dock.folded))
 
     def restore(self, settings: QSettings, actions: Mapping[str, QAction]) -> None:
@@ -98,10 +110,11 @@ class EditorPage(QWidget):
             dock.set_folded(name in folded)
         panels, split = settings.value("editor/panels"), settings.value("editor/split")
         if isinstance(panels, QByteArray) and self._stage.restoreState(panels, LAYOUT):
+            self._arranged = True
             for name, dock in self.docks.items():
                 actions[name].setChecked(not dock.isHidden())
         if isinstance(split, QByteArray):
-            self._arranged = self._split.restoreState(split)
+            self._chosen = self._split.restoreState(split)
 
 
 def _column(*parts: QWidget) -> QWidget:

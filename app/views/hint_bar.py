@@ -40,7 +40,7 @@ class HintBar(QWidget):
         self._show()
 
     def set_hint(self, hint: Hint | None) -> None:
-        """Show this, or nothing when there is nothing to say."""
+        """Show this; nothing while no video is open."""
         self._hint = hint
         self._show()
 

@@ -78,6 +78,7 @@ class MainWindow(QMainWindow):
         layout.addWidget(self._pages, 1)
         layout.addWidget(self.status)
         self.notices = NoticeBar(middle, canvas)
+        self.notices.reached.connect(self.welcome.make_room)
         self.setCentralWidget(middle)
         self._veil = _Veil(self)
         self.setAcceptDrops(True)
@@ -146,7 +147,7 @@ class MainWindow(QMainWindow):
         self.status.set_gauges(gauges)
 
     def set_hint(self, hint: Hint | None) -> None:
-        """What a new user might do next."""
+        """What a new user might do next; None while no video is open."""
         self.hints.set_hint(hint)
 
     # What can be done
@@ -231,7 +232,7 @@ class MainWindow(QMainWindow):
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         if _files(event.mimeData().urls()):
-            event.acceptProposedAction()
+            _accept(event)
             self._veil.lower_over(self)
 
     def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
@@ -240,7 +241,7 @@ class MainWindow(QMainWindow):
     def dropEvent(self, event: QDropEvent) -> None:
         self._veil.hide()
         if files := _files(event.mimeData().urls()):
-            event.acceptProposedAction()
+            _accept(event)
             self.dropped.emit(files)
 
 
@@ -272,6 +273,13 @@ class _Veil(QWidget):
         painter.setPen(QColor(now.text))
         painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, self.tr("Let go to open"))
         painter.end()
+
+
+def _accept(event: QDropEvent) -> None:
+    """Take a copy or a link: after a move, whoever offers a file may delete it."""
+    copy = Qt.DropAction.CopyAction
+    event.setDropAction(copy if event.possibleActions() & copy else Qt.DropAction.LinkAction)
+    event.accept()
 
 
 def _files(urls: Sequence[QUrl]) -> list[Path]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from PySide6.QtCore import QEvent, QObject, QRect, Qt, QTimer
+from PySide6.QtCore import QEvent, QObject, QRect, Qt, QTimer, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from app.views.theme import UNIT
@@ -27,7 +27,12 @@ _MOVES = (QEvent.Type.Resize, QEvent.Type.Move, QEvent.Type.Show, QEvent.Type.Hi
 
 
 class NoticeBar(QWidget):
-    """At the top of whatever it is a child of, in the middle; or of a part of that, while it is shown."""
+    """At the top of whatever it is a child of, in the middle; or of a part of that, while it is shown.
+
+    reached: how far down its lines go, in pixels; 0 when there are none.
+    """
+
+    reached = Signal(int)
 
     def __init__(self, parent: QWidget, part: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -78,6 +83,8 @@ class NoticeBar(QWidget):
             notice.hide()
             notice.deleteLater()
             self.setVisible(bool(self._notices))
+            if not self._notices:
+                self.reached.emit(0)
 
     def event(self, event: QEvent) -> bool:
         done = super().event(event)
@@ -102,6 +109,7 @@ class NoticeBar(QWidget):
         height = self._layout.heightForWidth(width) if self._layout.hasHeightForWidth() else self.sizeHint().height()
         self.setGeometry(area.x() + (room - width) // 2, area.y() + UNIT, width, height)
         self.raise_()
+        self.reached.emit(self.geometry().bottom())
 
     def clear(self) -> None:
         for notice in self.notices:

@@ -10,11 +10,12 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QWidget
 
 from app.views import wording
 from app.views.theme import UNIT
-from app.views.widgets import ActionButton, Elided, Meter, row
+from app.views.widgets import NEVER, ActionButton, Elided, Meter, row
 
-ALARM = 0.9  # a gauge that is fuller than that asks for attention
+ALARM = 0.9  # of what can run out: a gauge that is fuller asks for attention
 
 Gauge = str | float | tuple[str, float]
+"""Words; a share of a budget, which may well be used up; or words and a share of what can run out."""
 
 
 class StatusLine(QWidget):
@@ -54,24 +55,25 @@ class StatusLine(QWidget):
         return self._text.whole()
 
     def set_gauges(self, gauges: Mapping[str, Gauge]) -> None:
-        """By name: words ("1.2 GB"), a share of 0..1 ("31 %"), or words and a share."""
+        """By name, from left to right: words ("1.2 GB"), a share of 0..1 ("31 %"), or words and a share."""
         for name in self._gauges.keys() - gauges.keys():
             gauge = self._gauges.pop(name)
             self._side.removeWidget(gauge)
             gauge.hide()
             gauge.deleteLater()
-        for name, value in gauges.items():
-            if name not in self._gauges:
-                self._gauges[name] = _Gauge(name)
-                self._side.addWidget(self._gauges[name])
-            self._gauges[name].set(value)
+        for place, (name, value) in enumerate(gauges.items()):
+            gauge = self._gauges.get(name) or _Gauge(name, ALARM if isinstance(value, tuple) else NEVER)
+            self._gauges[name] = gauge
+            if self._side.indexOf(gauge) != place:  # the order is that of the mapping, whichever came first
+                self._side.insertWidget(place, gauge)
+            gauge.set(value)
 
 
 class _Gauge(QWidget):
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, alarm: float) -> None:
         super().__init__()
         self._name = name
-        self._words, self._meter = QLabel(), Meter(5 * UNIT, alarm=ALARM)
+        self._words, self._meter = QLabel(), Meter(5 * UNIT, alarm=alarm)
         self._words.setProperty("tone", "quiet")
         self.setLayout(row(self._words, self._meter))
 

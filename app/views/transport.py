@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QWidget
 
 from app.views import wording
 from app.views.theme import UNIT
-from app.views.widgets import ActionButton
+from app.views.widgets import ActionButton, row
 
 
 class Transport(QWidget):
@@ -46,24 +46,16 @@ class Transport(QWidget):
         self._forward = ActionButton(actions["propagate.forward"], kind="push")
         self._forward.put_icon_last()  # the arrow points away from the word
         self._update = ActionButton(actions["propagate.update"], kind="push")
+        ways = [ActionButton(actions[f"propagate.{way}"], kind="push") for way in ("backward", "both")]
+        doubtful = ActionButton(actions["go.doubtful"], kind="push")
+        place = (steps[0], self._play, steps[1], UNIT, self._number, self._of, UNIT, self._time, None)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(UNIT, UNIT // 2, UNIT, UNIT // 2)
         layout.setSpacing(UNIT // 2)
-        layout.addWidget(steps[0])
-        layout.addWidget(self._play)
-        layout.addWidget(steps[1])
-        layout.addSpacing(UNIT)
-        layout.addWidget(self._number)
-        layout.addWidget(self._of)
-        layout.addSpacing(UNIT)
-        layout.addWidget(self._time)
-        layout.addStretch(1)
-        for name in ("propagate.backward", "propagate.both"):
-            layout.addWidget(ActionButton(actions[name], kind="push"))
-        layout.addWidget(self._forward)
-        layout.addStretch(1)
-        layout.addWidget(self._update)
-        layout.addWidget(ActionButton(actions["go.doubtful"], kind="push"))
+        layout.addWidget(_side(*place), 1)
+        for way in (*ways, self._forward):
+            layout.addWidget(way)
+        layout.addWidget(_side(None, self._update, doubtful), 1)
         for button in (self._forward.does, self._update.does):
             button.changed.connect(self._light)
         self.set_video(1)
@@ -115,3 +107,12 @@ class Transport(QWidget):
         update = self._update.does.isEnabled()
         self._update.set_primary(update)
         self._forward.set_primary(self._forward.does.isEnabled() and not update)
+
+
+def _side(*parts: QWidget | int | None) -> QWidget:
+    """What stands left or right of the middle: both sides are as wide, so words that change do not push the middle."""
+    made = QWidget()
+    layout = row(*parts)
+    layout.setSpacing(UNIT // 2)
+    made.setLayout(layout)
+    return made

@@ -36,7 +36,7 @@ from app.views.theme import UNIT, colours
 from app.views.widgets import Glyph, push_button, row
 
 Index = QModelIndex | QPersistentModelIndex
-WIDTH, ACROSS = 108 * UNIT, 4
+WIDTH, ACROSS, TOP = 108 * UNIT, 4, 5 * UNIT
 CARD, PICTURE = QSize((WIDTH - 2 * UNIT) // ACROSS, 22 * UNIT), 15 * UNIT + 4  # the list keeps room for a scroll bar
 
 
@@ -196,10 +196,15 @@ class WelcomePage(QWidget):
             inside.addWidget(part)
         inside.addWidget(self._cards, 1)
         inside.addStretch()
-        layout = row(None, column, None, margins=(3 * UNIT, 5 * UNIT, 3 * UNIT, UNIT))
+        layout = self._around = row(None, column, None)
         layout.setStretch(1, 1000)
         self.setLayout(layout)
+        self.make_room(0)
         self.set_recent([])
+
+    def make_room(self, reached: int) -> None:
+        """Begin below what lies over the page and goes down so many pixels."""
+        self._around.setContentsMargins(3 * UNIT, max(TOP, reached + 2 * UNIT), 3 * UNIT, UNIT)
 
     def _make_cards(self) -> QListView:
         cards = QListView()

@@ -20,6 +20,7 @@ from app.views.theme import UNIT, colours, mark
 
 ICON = 18
 GAP = "\N{THIN SPACE}"  # between icon and words: style sheets cannot widen it
+NEVER = 2.0  # no share is ever so much
 BARE = ("tool", "step")  # kinds of buttons without words
 
 
@@ -117,7 +118,7 @@ class Elided(QLabel):
 class Meter(QWidget):
     """A thin bar that is filled to a share of 0..1; from `alarm` on in the colour of warnings."""
 
-    def __init__(self, width: int, height: int = 4, alarm: float = 2.0) -> None:
+    def __init__(self, width: int, height: int = 4, alarm: float = NEVER) -> None:
         super().__init__()
         self._share, self._alarm = 0.0, alarm
         self.setFixedSize(width, height)

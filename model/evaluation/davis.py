@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from model.evaluation.layout import DavisSequence, find_sequences, read_mask, write_mask
+from model.evaluation.layout import RESOLUTION, DavisSequence, find_sequences, read_mask, write_mask
 from model.evaluation.measures import Score, measure_frame
 from model.evaluation.runner import Progress, Propagate, Timed
 from model.types import (
@@ -111,7 +111,10 @@ def score_folder(
     sequences: Iterable[str] | None = None,
     progress: Progress | None = None,
 ) -> DavisReport:
-    """Score masks that lie in results/<sequence>/ under the file names of the ground truth."""
+    """Score masks that have the file names of the ground truth.
+
+    results: they lie in <sequence>/ there; or it is a data set itself, such as a DAVIS export.
+    """
     scores = [_score(sequence, _saved(sequence, results), None, progress) for sequence in _scorable(root, sequences)]
     return DavisReport(tuple(scores))
 
@@ -152,7 +155,8 @@ def _predict(
 
 
 def _saved(sequence: DavisSequence, results: Path) -> Iterator[tuple[int, UInt8Array]]:
-    folder = results / sequence.name
+    exported = results / "Annotations" / RESOLUTION
+    folder = (exported if exported.is_dir() else results) / sequence.name
     if not folder.is_dir():
         raise ValueError(f"{results} has no folder {sequence.name}; leave the sequence out or add its masks")
     for frame, mask in enumerate(sequence.masks):

@@ -10,9 +10,9 @@ from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent
 
 from app.core.lanes import LaneState
-from app.io.masks import read_written
+from app.io.masks import read_written, write_labels
 from app.views.dialogs import files
-from model.types import Origin
+from model.types import LabelMap, Origin
 from tests.windows import FRAMES, HEIGHT, WIDTH, Desk, desk, home, overlap
 
 __all__ = ["desk", "home"]
@@ -227,12 +227,23 @@ def test_labels_come_back_from_an_import_as_one_undo(desk: Desk, tmp_path: Path)
     assert desk.stored == {}
 
 
-def test_what_is_dropped_is_opened(desk: Desk) -> None:
-    data = QMimeData()
-    data.setUrls([QUrl.fromLocalFile(str(desk.video))])
-    event = QDropEvent(
-        QPointF(50, 50), Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
-    )
+def drop(desk: Desk, path: Path) -> None:
+    data, either = QMimeData(), Qt.DropAction.MoveAction | Qt.DropAction.CopyAction
+    data.setUrls([QUrl.fromLocalFile(str(path))])
+    event = QDropEvent(QPointF(50, 50), either, data, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier)
     desk.window.dropEvent(event)
+    assert event.dropAction() is Qt.DropAction.CopyAction, "what was moved might be deleted where it was"
+
+
+def test_what_is_dropped_is_opened_and_labels_are_read(desk: Desk, tmp_path: Path) -> None:
+    drop(desk, desk.video)
     desk.wait(lambda: desk.session.picture is not None)
     assert desk.session.document.media.path == desk.video.resolve()
+    masks = tmp_path / "masks"
+    for frame in (2, 5):
+        write_labels(masks / f"{frame:05d}.png", LabelMap(desk.truth[frame]))
+    drop(desk, masks)
+    desk.wait(lambda: set(desk.stored) == {2, 5})
+    write_labels(tmp_path / "00000.png", LabelMap(desk.truth[0]))
+    drop(desk, tmp_path / "00000.png")
+    desk.wait(lambda: set(desk.stored) == {0, 2, 5})

@@ -59,6 +59,18 @@ def test_going_on_with_something_else_takes_the_proposal_and_esc_drops_it(desk: 
     desk.wait(lambda: not desk.studio.propagating.is_running)
 
 
+def test_enter_before_the_mask_is_there_takes_it_when_it_comes(desk: Desk) -> None:
+    desk.open()
+    desk.key(Qt.Key.Key_W)
+    desk.click(18, 18)
+    canvas = desk.window.canvas
+    assert canvas.looking and canvas.surface.proposal is None
+    desk.qtbot.keyClick(canvas, Qt.Key.Key_Return)
+    assert canvas.clicks and desk.stored == {}
+    answered(desk, ClickSegment)
+    assert not canvas.clicks and overlap(desk.stored[0], desk.truth[0], 1) > 0.6
+
+
 def test_undo_takes_the_last_click_back_first(desk: Desk) -> None:
     desk.open()
     desk.key(Qt.Key.Key_W)

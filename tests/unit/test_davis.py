@@ -185,6 +185,10 @@ def test_results_need_no_first_and_last_frame_and_no_pictures(root, tmp_path):
     assert score_folder(root, results).as_dict()["mean"] == PERFECT
 
 
+def test_a_data_set_is_scored_as_an_export_makes_it(root):
+    assert score_folder(root, root).as_dict()["mean"] == PERFECT
+
+
 def test_sequences_by_name_and_by_set(root):
     (root / "ImageSets/2017").mkdir(parents=True)
     (root / "ImageSets/2017/val.txt").write_text("two\none\n")

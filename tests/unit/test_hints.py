@@ -12,13 +12,13 @@ JOURNEY = [
     (Situation(human=1, propagated=48, doubtful=3), "go.doubtful"),
     (Situation(human=2, propagated=47, stale=12, doubtful=3), "propagate.update"),
     (Situation(human=2, propagated=47), "view.play"),
+    (Situation(human=2, propagated=47, exported=True), "file.export"),
 ]
 
 
 @pytest.mark.parametrize(("now", "action"), JOURNEY)
 def test_the_first_minute(now: Situation, action: str) -> None:
     said = hint(now)
-    assert said is not None
     assert said.actions[0] == action
     # Every place in the text has a key to put there, and the other way round.
     for text in filter(None, (said.text, said.one)):
@@ -31,12 +31,11 @@ def test_numbers_are_those_of_the_situation() -> None:
         hint(Situation(human=2, propagated=9, stale=7)),
         hint(Situation(human=2, propagated=9, doubtful=1)),
     )
-    assert stale and stale.number == 7 and "%n" in stale.text and "%n" not in stale.one
-    assert doubtful and doubtful.number == 1
+    assert stale.number == 7 and "%n" in stale.text and "%n" not in stale.one
+    assert doubtful.number == 1
 
 
-def test_who_has_exported_needs_no_hints_but_is_told_how_to_stop() -> None:
-    done = Situation(human=1, propagated=4, doubtful=2, exported=True)
-    assert hint(done) is None
-    running = hint(Situation(human=1, running=True, exported=True))
-    assert running and running.actions == ("propagate.stop",)
+def test_who_has_exported_is_told_of_no_doubt_but_how_to_stop_and_what_is_stale() -> None:
+    assert hint(Situation(human=1, propagated=4, doubtful=2, exported=True)).actions == ("file.export", "help.keys")
+    assert hint(Situation(human=1, running=True, exported=True)).actions == ("propagate.stop",)
+    assert hint(Situation(human=2, propagated=4, stale=2, exported=True)).actions == ("propagate.update",)

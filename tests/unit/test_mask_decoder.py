@@ -15,7 +15,7 @@ from model.mask_views import VIEWS, FrameLooks, Looks, likeness, odds_of, smooth
 from model.propagator import Propagator
 from model.pseudo_masks import pseudo_masks
 from model.recipes.mask_vos import MaskVosRecipe
-from model.refinement import load_decoder, save_decoder
+from model.refinement import find_decoder, load_decoder, save_decoder
 from model.training.checkpoint import save_file
 from model.training.mask_clips import MaskClip, prepare
 from model.training.mask_vos import DecoderTraining, draw_cells, draw_tasks, train_decoder
@@ -230,6 +230,13 @@ def test_what_is_no_decoder_is_refused_with_a_remedy(tmp_path: Path) -> None:
     (tmp_path / "broken.pt").write_bytes(b"nothing")
     with pytest.raises(ValueError, match="not a readable weights file"):
         load_decoder(tmp_path / "broken.pt")
+
+
+def test_where_none_is_bundled_it_is_said_how_to_get_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("model.resources._PLACES", (tmp_path,))
+    with pytest.raises(ValueError, match=r"^no mask decoder is bundled .*; train one .* and name its decoder\.pt$"):
+        find_decoder(PropagationOptions(decoder="bundled"), load_extractor("lab", "cpu"))
+    assert find_decoder(PropagationOptions(decoder=None), load_extractor("lab", "cpu")) is None
 
 
 def test_a_decoder_of_another_encoder_is_refused(tmp_path: Path) -> None:

@@ -171,6 +171,29 @@ def test_the_page_of_licences_says_each_text_once_and_cannot_be_broken_by_one(tm
     assert "````text\n```\nquoted\n```\n````" in page
 
 
+def test_licences_of_the_system_s_libraries_are_gathered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    libraries = script("system_libraries")
+    inside = tmp_path / "_internal"
+    inside.mkdir()
+    for name in ("libswan.so.1", "libown.so", "libpython3.11.so.1.0"):
+        (inside / name).touch()
+    (inside / "libQt6Core.so.6").symlink_to("PySide6/Qt/lib/libQt6Core.so.6")
+    assert libraries.names(inside) == ["libown.so", "libswan.so.1"]
+
+    said = {"dpkg": "swan:amd64: /usr/lib/x/libswan.so.1\n", "dpkg-query": "1.2-3\nhttps://example.org"}
+    monkeypatch.setattr(libraries, "_ask", lambda program, *_: said[program].strip())
+    monkeypatch.setattr(libraries, "which", lambda program: program)
+    monkeypatch.setattr(libraries, "DOCUMENTS", tmp_path / "doc")
+    (tmp_path / "doc/swan").mkdir(parents=True)
+    (tmp_path / "doc/swan/copyright").write_text("on Debian in /usr/share/common-licenses/LGPL-2.1.\n")
+    (tmp_path / "common-licenses").mkdir()
+    (tmp_path / "common-licenses/LGPL-2.1").write_text("the whole text")
+    own, swan = sorted(libraries.notices(libraries.names(inside)), key=lambda one: one.name)
+    assert (swan.name, swan.version, swan.home) == ("swan", "1.2-3", "https://example.org")
+    assert swan.texts["common-licenses/LGPL-2.1"] == "the whole text" and "on Debian" in swan.texts["copyright"]
+    assert own.name == "libown.so" and own.texts == {}
+
+
 @pytest.mark.parametrize(
     ("wanted", "paths"),
     [

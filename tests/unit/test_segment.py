@@ -47,6 +47,14 @@ def test_clicks_are_heeded(scene: tuple[Segmenter, BoolArray]) -> None:
     assert wider[100, 150] and wider[39, 34]
 
 
+def test_a_click_that_tells_nothing_new_changes_nothing(scene: tuple[Segmenter, BoolArray]) -> None:
+    segmenter, _ = scene
+    mask = segmenter((Click(34, 39),))
+    inside, outside = Click(40, 45), Click(200, 20, False)
+    assert mask[45, 40] and not mask[20, 200]
+    assert np.array_equal(segmenter((Click(34, 39), inside, outside)), mask)
+
+
 def test_the_same_clicks_give_the_same_mask(scene: tuple[Segmenter, BoolArray]) -> None:
     images, _ = moving_squares(4, 160, 240, size=60, speed=5)
     clicks = (Click(34, 39), Click(120, 120, False), Click(40, 60))

@@ -110,6 +110,15 @@ def test_the_playhead_follows_the_pointer_without_waiting_for_anybody(qtbot: QtB
     assert colour_at(timeline, 405, 170) != before
 
 
+def test_another_video_leaves_the_current_object_to_whoever_says_it(timeline: Timeline) -> None:
+    timeline.set_current(1)
+    timeline.set_video(100, 25.0, np.arange(100) / 25)
+    timeline.set_lanes(lanes_of(100, 1))
+    chosen = colour_at(timeline, 1 - NAMES, LANES_Y + 8)
+    timeline.set_current(None)
+    assert colour_at(timeline, 1 - NAMES, LANES_Y + 8) != chosen
+
+
 def test_a_click_on_the_current_frame_still_says_so(qtbot: QtBot, timeline: Timeline) -> None:
     heard = Heard(timeline)
     timeline.set_playhead(40)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import QMimeData, QPoint, QSettings, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QImage
-from PySide6.QtWidgets import QApplication, QLabel, QLineEdit, QMenu, QPushButton, QTableView, QWidget
+from PySide6.QtWidgets import QApplication, QLabel, QLineEdit, QMenu, QPushButton, QSplitter, QTableView, QWidget
 from pytestqt.qtbot import QtBot
 
 from app.core.actions import ACTIONS, Category
@@ -251,6 +251,11 @@ def test_gauges_come_change_and_go(window: MainWindow) -> None:
     assert {"RAM 1.2 GB", "Cache 31 %", "GPU 2.0 GB"} <= said()
     window.set_gauges({"RAM": "1.4 GB", "Cache": 0.32})
     assert {"RAM 1.4 GB", "Cache 32 %"} <= said() and "GPU 2.0 GB" not in said()
+    window.set_gauges({"RAM": "1.4 GB", "Disk": "2 GB", "Cache": 0.32})
+    said()
+    words = [label for label in window.status.findChildren(QLabel) if label.text().startswith(("RAM", "Disk", "Cache"))]
+    placed = sorted(words, key=lambda label: label.mapTo(window, label.rect().topLeft()).x())
+    assert [label.text().split()[0] for label in placed] == ["RAM", "Disk", "Cache"]
 
 
 def test_a_notice_can_be_acted_on_and_is_gone_then(window: MainWindow, qtbot: QtBot) -> None:
@@ -281,6 +286,22 @@ def test_good_news_goes_by_itself_and_bad_news_stays(
     assert [n.text for n in window.notices.notices] == ["Not saved: the disk is full.", "49 frames."]
 
 
+def test_notices_cover_nothing_of_the_welcome_page(qtbot: QtBot, settings: QSettings) -> None:
+    window = build(qtbot, settings, page="welcome")
+
+    def title() -> int:
+        QApplication.processEvents()
+        label = next(label for label in window.welcome.findChildren(QLabel) if label.text() == "MER Studio")
+        return label.mapTo(window, QPoint()).y()
+
+    before = title()
+    for name in ("swan", "goat"):
+        window.notify(f"{name} was not saved.", "warning", "Bring it back", lambda: None)
+    assert title() > window.notices.mapTo(window, window.notices.rect().bottomLeft()).y()
+    window.notices.clear()
+    assert title() == before
+
+
 def test_hints_can_be_put_away_and_brought_back(window: MainWindow, qtbot: QtBot) -> None:
     window.set_hint(hint(Situation(human=2, propagated=5, stale=1)))
     assert window.hints.isVisible() and "One frame" in window.hints.text()
@@ -290,6 +311,41 @@ def test_hints_can_be_put_away_and_brought_back(window: MainWindow, qtbot: QtBot
     assert window.hints.isVisible()
     window.set_hint(None)
     assert not window.hints.isVisible()
+
+
+def test_nothing_moves_while_words_change(window: MainWindow) -> None:
+    def places() -> list[QPoint]:
+        QApplication.processEvents()
+        middle = button(window, "Both")
+        return [part.mapTo(window, QPoint()) for part in (window.canvas, middle)]
+
+    window.set_hint(hint(Situation()))
+    before = places()
+    window.set_stale(12)
+    window.set_doubtful(7)
+    for now in (Situation(human=1, propagated=9), Situation(human=1, propagated=9, exported=True)):
+        window.set_hint(hint(now))
+    assert places() == before
+
+
+def test_the_timeline_keeps_its_share_until_the_user_chooses_another(qtbot: QtBot, settings: QSettings) -> None:
+    def share(window: MainWindow) -> float:
+        QApplication.processEvents()
+        return split.sizes()[1] / sum(split.sizes())
+
+    window = build(qtbot, settings)
+    split = next(iter(window.findChildren(QSplitter)))
+    window.resize(1280, 1400)
+    share(window)
+    window.resize(1280, 720)
+    assert share(window) < 0.32
+    split.moveSplitter(300, 1)
+    chosen = share(window)
+    assert chosen > 0.4
+    window.close()
+    again = build(qtbot, settings)
+    split = next(iter(again.findChildren(QSplitter)))
+    assert share(again) == pytest.approx(chosen, abs=0.05)
 
 
 def test_recent_projects_are_on_the_page_and_in_the_menu(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """Keypoints of other programs: DeepLabCut's CSV and HDF5, SLEAP's .slp.
 
+Of several animals, each has points of its own in the one skeleton, named after it: "female head".
+
 What reads HDF5 is only called by way of `app.io.imports.apart`.
 """
 
@@ -20,7 +22,8 @@ from app.core.objects import Skeleton
 from app.io.text import read_text, shortened
 from model.types import FloatArray, KeypointSet
 
-Table = tuple[dict[int, NDArray[np.float64]], tuple[str, ...], tuple[tuple[int, int], ...]]
+Bones = tuple[tuple[int, int], ...]
+Table = tuple[dict[int, NDArray[np.float64]], tuple[str, ...], Bones]
 """float64 [N, 2] by frame, the N names, and the bones."""
 
 
@@ -44,16 +47,15 @@ def read_deeplabcut_csv(path: Path) -> tuple[dict[int, KeypointSet], Skeleton]:
     heads = {row[0].lower(): row for row in rows[:4]}
     if "bodyparts" not in heads or "coords" not in heads:
         raise ValueError(f"{path}: no DeepLabCut table: rows 'bodyparts' and 'coords' are missing")
-    if "individuals" in heads and len({c for c in heads["individuals"][1:] if c}) > 1:
-        raise ValueError(f"{path}: holds several individuals; export one of them, a project has one skeleton")
     parts, coords = heads["bodyparts"], heads["coords"]
     first = next((i for i, c in enumerate(coords[1:], start=1) if c.lower() == "x"), 0)
     columns = [i for i in range(first, len(coords)) if first and coords[i].lower() == "x"]
     if not columns:
         raise ValueError(f"{path}: no DeepLabCut table: there is no column of x coordinates")
-    if columns[-1] >= len(parts):
-        raise ValueError(f"{path}: no DeepLabCut table: row 'bodyparts' is shorter than row 'coords'")
-    names = tuple(parts[i] for i in columns)
+    animals = heads.get("individuals", [""] * len(parts))
+    if columns[-1] >= min(len(parts), len(animals)):
+        raise ValueError(f"{path}: no DeepLabCut table: a row above 'coords' is shorter than that")
+    names = _named([animals[i] for i in columns], [parts[i] for i in columns])
     skeleton = Skeleton(names)
     frames = {}
     for row in rows[rows.index(coords) + 1 :]:
@@ -79,8 +81,12 @@ def read_deeplabcut_h5(path: Path) -> Table:
         with tables.open_file(str(path)) as file:
             _look_over(file)
         table: Any = pd.read_hdf(path)
-        names = tuple(dict.fromkeys(str(n) for n in table.columns.get_level_values("bodyparts")))
-        values = table.to_numpy(np.float64).reshape(len(table), len(names), -1)[..., :2]
+        heads = {level: [str(n) for n in table.columns.get_level_values(level)] for level in table.columns.names}
+        columns = [i for i, coordinate in enumerate(heads["coords"]) if coordinate == "x"]
+        animals = heads.get("individuals", heads["coords"])
+        names = _named([animals[i] for i in columns], [heads["bodyparts"][i] for i in columns])
+        numbers = table.to_numpy(np.float64)
+        values = np.stack([numbers[:, columns], numbers[:, [i + 1 for i in columns]]], axis=-1)
         where = ["/".join(map(str, i)) if isinstance(i, tuple) else str(i) for i in table.index]
     except Exception as error:  # a stranger's HDF5 can trip the reader anywhere
         raise ValueError(f"{path}: cannot be read as a DeepLabCut table ({_cause(error)}); import the .csv") from None
@@ -108,7 +114,7 @@ def _look_over(file: Any) -> None:
 
 
 def read_sleap(path: Path) -> Table:
-    """The first instance of every frame of the first video. ValueError for anything else."""
+    """The frames of the first video: what a person placed, else what was predicted. ValueError for anything else."""
     try:
         import sleap_io as sio
     except ImportError:
@@ -118,14 +124,47 @@ def read_sleap(path: Path) -> Table:
         skeleton = labels.skeletons[0]
         names = tuple(str(node.name) for node in skeleton.nodes)
         bones = tuple((names.index(e.source.name), names.index(e.destination.name)) for e in skeleton.edges)
-        frames = {
-            int(found.frame_idx): np.asarray(found.instances[0].numpy(), np.float64)[:, :2]
-            for found in labels.labeled_frames
-            if found.instances and found.video is labels.videos[0]
+        found = {
+            int(frame.frame_idx): [
+                ("" if i.track is None else str(i.track.name), np.asarray(i.numpy(), np.float64)[:, :2])
+                for i in frame.user_instances or frame.instances
+            ]
+            for frame in labels.labeled_frames
+            if frame.instances and frame.video is labels.videos[0]
         }
     except Exception as error:
         raise ValueError(f"{path}: cannot be read as a SLEAP file ({_cause(error)})") from None
-    return frames, names, bones
+    tracks = {track for instances in found.values() for track, _ in instances} - {""}
+    if len(tracks) < 2 and all(len(instances) == 1 for instances in found.values()):
+        return {frame: instances[0][1] for frame, instances in found.items()}, names, bones
+    return _side_by_side(path, found, names, bones)
+
+
+def _side_by_side(
+    path: Path, found: dict[int, list[tuple[str, NDArray[np.float64]]]], names: tuple[str, ...], bones: Bones
+) -> Table:
+    """The points of several animals in one skeleton. found: by frame, each animal's track and points."""
+    animals = tuple(dict.fromkeys(track for instances in found.values() for track, _ in instances))
+    for frame, instances in found.items():
+        tracks = [track for track, _ in instances]
+        if "" in tracks or len(set(tracks)) < len(tracks):
+            raise ValueError(f"{path}: frame {frame} does not tell its animals apart; give each a track of its own")
+    missing = np.full((len(names), 2), np.nan)
+    frames = {
+        frame: np.concatenate([dict(instances).get(animal, missing) for animal in animals])
+        for frame, instances in found.items()
+    }
+    starts = [len(names) * k for k in range(len(animals))]
+    owners = [animal for animal in animals for _ in names]
+    joined = tuple((a + start, b + start) for start in starts for a, b in bones)
+    return frames, _named(owners, list(names) * len(animals)), joined
+
+
+def _named(animals: list[str], parts: list[str]) -> tuple[str, ...]:
+    """The points' names; of several animals, with the animal's before."""
+    if len(set(animals)) < 2:
+        return tuple(parts)
+    return tuple(f"{animal} {part}".strip() for animal, part in zip(animals, parts, strict=True))
 
 
 class PlainPickle(pickle.Unpickler):

@@ -78,6 +78,7 @@ class Easel(Sheet):
         super().__init__(parent)
         self.brush = 24
         self.clicks: tuple[tuple[float, float, bool], ...] = ()
+        self.looking = False
         self.votes: tuple[Vote, ...] = ()
         self.votes_frame = -1
 
@@ -93,9 +94,9 @@ class Easel(Sheet):
         if self.brush != before:
             self.brush_changed.emit(self.brush)
 
-    def set_clicks(self, clicks: Sequence[tuple[float, float, bool]]) -> None:
-        """The clicks of the object that is being looked for: (x, y, positive)."""
-        self.clicks = tuple(clicks)
+    def set_clicks(self, clicks: Sequence[tuple[float, float, bool]], looking: bool = False) -> None:
+        """The clicks of an object: (x, y, positive). looking: its mask is still being worked on."""
+        self.clicks, self.looking = tuple(clicks), looking
         self._show_marks()
         self.update()
 

@@ -11,6 +11,7 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPainterPath, QPen
 
 from app.views.canvas.marks import DARK, PANEL, TEXT, two_tone
+from app.views.wording import percent
 
 ROW, WIDTH, GAP = 24.0, 208.0, 12.0
 SHOWN = 8
@@ -104,7 +105,7 @@ def paint_legend(
         painter.drawRoundedRect(QRectF(bar.left(), bar.top(), max(bar.height(), bar.width() * row.share), 6), 3, 3)
         painter.setPen(TEXT)
         painter.drawText(row.box.adjusted(12, 0, 0, 0), left, frame_text.format(row.frame))
-        painter.drawText(QRectF(bar.right(), row.box.top(), 42, ROW), right, f"{row.share:.0%}")
+        painter.drawText(QRectF(bar.right(), row.box.top(), 42, ROW), right, percent(row.share))
         on_cross = hovered and pointer is not None and row.cross.contains(pointer)
         painter.setPen(QPen(TEXT if on_cross else quiet, 1.5))
         middle = row.cross.center()

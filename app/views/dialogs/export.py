@@ -30,6 +30,8 @@ from PySide6.QtWidgets import (
 from app.views.theme import UNIT, colours
 from app.views.widgets import Elided, Glyph, push_button, row
 
+ROW = 4 * UNIT
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:
@@ -162,12 +164,13 @@ class ExportDialog(QDialog):
         for choice in self._choices.values():
             item = QListWidgetItem(choice.title)
             item.setData(Qt.ItemDataRole.UserRole, choice.id)
-            item.setSizeHint(QSize(0, 4 * UNIT))
+            item.setSizeHint(QSize(0, ROW))
             if choice.reason:
                 item.setFlags(item.flags() & ~Qt.ItemFlag.ItemIsEnabled)
                 item.setForeground(QColor(colours().faint))
                 item.setToolTip(choice.reason)
             formats.addItem(item)
+        formats.setMinimumHeight(formats.count() * ROW + 2 * UNIT)  # all of them are seen at once
         return formats
 
     def _lay_out(self) -> None:

@@ -14,6 +14,8 @@ from model.types import FloatArray
 
 RADIUS, REACH = 6.0, 14.0
 STARTS, STEPS = 6, 100
+_CLEAR = 3.0  # what covering another name, or a point, costs; a bone costs 2 at most
+_FLAT = 0.25  # names are broad: outward is rather left or right than up or down
 
 
 def spread(points: int, bones: tuple[tuple[int, int], ...]) -> FloatArray:
@@ -110,33 +112,48 @@ class SkeletonSketch(QWidget):
         painter.setPen(QPen(QColor(now.line), 1))
         painter.setBrush(QColor(now.sunken))
         painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), UNIT, UNIT)
+        if not self._skeleton.names:
+            painter.setPen(QColor(now.faint))
+            painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, self.tr("Points and bones are drawn here"))
         painter.setPen(QPen(QColor(now.quiet), 2))
         for a, b in self._skeleton.bones:
             painter.drawLine(self.place(a), self.place(b))
-        for position, name in enumerate(self._skeleton.names):
+        for position, (name, box) in enumerate(zip(self._skeleton.names, self._boxes(), strict=True)):
             place, lit = self.place(position), position in (self._chosen, self._hovered)
             painter.setPen(QPen(QColor(now.sunken), 2))
             painter.setBrush(QColor(now.accent_text if lit else now.text))
             painter.drawEllipse(place, RADIUS + lit, RADIUS + lit)
             painter.setPen(QColor(now.accent_text if lit else now.quiet))
-            painter.drawText(self._beside(position), Qt.AlignmentFlag.AlignCenter, name)
+            painter.drawText(box, Qt.AlignmentFlag.AlignCenter, name)
         painter.end()
 
-    def _beside(self, position: int) -> QRectF:
-        """Where a name is written: on the side of its point where bones are far, and rather outside than inside."""
+    def _boxes(self) -> list[QRectF]:
+        """Where the names are written: each clear of those before it, as far as that can be."""
+        boxes: list[QRectF] = []
+        for position in range(len(self._skeleton.names)):
+            boxes.append(self._beside(position, boxes))
+        return boxes
+
+    def _beside(self, position: int, boxes: list[QRectF]) -> QRectF:
+        """On the side of a point where bones are far and no other name is, and rather outside than inside."""
         here = self.place(position)
         ends = [self.place(a if b == position else b) for a, b in self._skeleton.bones if position in (a, b)]
         angles = np.array([np.arctan2(end.y() - here.y(), end.x() - here.x()) for end in ends])
-        outward = np.arctan2(here.y() - self.height() / 2, here.x() - self.width() / 2)
+        outward = np.arctan2(_FLAT * (here.y() - self.height() / 2), here.x() - self.width() / 2)
         sides = np.arange(8) * (np.pi / 4)
         taken = np.cos(sides[:, None] - angles).max(1, initial=-1)  # 1 = a bone goes there
-        side = sides[int(np.argmin(taken - 0.4 * np.cos(sides - outward)))]
-        away = np.array([np.cos(side), np.sin(side)])
         width = self.fontMetrics().horizontalAdvance(self._skeleton.names[position]) + 4
         height = 2 * UNIT
-        x = here.x() + away[0] * (REACH - 2 + width / 2)
-        y = here.y() + away[1] * (REACH - 2 + height / 2)
-        return QRectF(x - width / 2, y - height / 2, width, height)
+        found = []
+        for side in sides:
+            x = here.x() + np.cos(side) * (REACH - 2 + width / 2)
+            y = here.y() + np.sin(side) * (REACH - 2 + height / 2)
+            found.append(QRectF(x - width / 2, y - height / 2, width, height))
+        points = [self.place(n) for n in range(len(self._skeleton.names))]
+        covers = np.array(
+            [_CLEAR * (any(map(box.intersects, boxes)) + any(map(box.contains, points))) for box in found]
+        )
+        return found[int(np.argmin(taken - 0.4 * np.cos(sides - outward) + covers))]
 
     def _at(self, place: QPointF) -> int | None:
         near = [(self.place(n) - place).manhattanLength() for n in range(len(self._skeleton.names))]

@@ -53,13 +53,16 @@ class Display(QWidget):
     # What is shown
 
     def set_video(self, frames: int, fps: float, times: ArrayLike, aspect: float = 16 / 9) -> None:
-        """Another video. times: seconds [N] of each frame; aspect: width by height of its pictures."""
+        """Another video; the current object stays what it was told to be.
+
+        times: seconds [N] of each frame; aspect: width by height of its pictures.
+        """
         view = self._view
         view.times = np.asarray(times, np.float64)
         assert len(view.times) == frames > 0, "every frame has its time"
         view.aspect, view.strip = aspect, ThumbnailStrip()
         view.lanes, view.references, view.dropped, view.cached = (), (), frozenset(), ()
-        view.span, view.playhead, view.current, view.hover = (0, frames), 0, None, None
+        view.span, view.playhead, view.hover = (0, frames), 0, None
         view.axis = Axis.whole(frames, view.layout.lanes.width())
         self._arrange()
 

@@ -45,7 +45,11 @@ def draw_ruler(painter: QPainter, box: QRect, axis: Axis, times: NDArray[np.floa
         painter.setPen(look.faint)
         painter.drawLine(QLineF(x, box.top() + 4, x, bottom))
         painter.setFont(look.small)
-        painter.setPen(look.text)
-        painter.drawText(QPointF(x + 4, box.top() + 3 + metrics.ascent()), str(frame))
-        painter.setPen(look.dim)
-        painter.drawText(QPointF(x + 4, bottom - 4 - metrics.descent()), clock(float(times[frame])))
+        time = clock(float(times[frame]))
+        for pen, text, y in (
+            (look.text, str(frame), box.top() + 3 + metrics.ascent()),
+            (look.dim, time, bottom - 4 - metrics.descent()),
+        ):
+            if x + 4 + metrics.horizontalAdvance(text) <= box.right():  # half a number would be another number
+                painter.setPen(pen)
+                painter.drawText(QPointF(x + 4, y), text)

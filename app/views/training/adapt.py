@@ -28,7 +28,7 @@ class AdaptDialog(QDialog):
         self.minutes.setSuffix(self.tr(" min"))
         self.minutes.setFixedWidth(14 * UNIT)
         pad(self.minutes)
-        self.says, self.bar = QLabel(wordWrap=True), Meter(52 * UNIT, 6)
+        self.says, self.bar = QLabel(wordWrap=True), Meter(54 * UNIT, 6)
         self.verdict, self.figures = QLabel(), QLabel(wordWrap=True)
         for label in (self.says, self.figures):
             label.setProperty("tone", "quiet")

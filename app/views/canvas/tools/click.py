@@ -25,7 +25,7 @@ class Click(ToolBase):
     def key(self, key: Qt.Key) -> None:
         if key == Qt.Key.Key_Escape:
             self.cancel()
-        elif self.canvas.surface.proposal is not None:
+        else:
             self.canvas.proposal_accepted.emit()
 
     def cancel(self) -> None:
@@ -35,6 +35,8 @@ class Click(ToolBase):
     def hint(self) -> str:
         if not self._proposing:
             return ""
+        if self.canvas.looking:
+            return tr("Looking for what you clicked on…")
         return tr("Enter takes the mask · right click: not this · Esc drops it")
 
     @property
