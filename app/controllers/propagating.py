@@ -27,6 +27,10 @@ from model.types import Anchor, Direction, PropagationOptions, PropagationReques
 SMALLER = (720, 480, 360, 240, 160)
 """Working sizes, pixels of the short side, that one may turn to."""
 
+_Kind = tuple[PropagationOptions, bool]
+"""Runs that are as quick as each other: the options, and whether all frames were made before, so that their features
+are still known."""
+
 
 @dataclass(slots=True, eq=False)
 class _Run:
@@ -35,6 +39,7 @@ class _Run:
     number: int
     job: Job
     requests: tuple[PropagationRequest, ...]
+    kind: _Kind
     frames: set[int] = field(default_factory=set)
 
 
@@ -53,7 +58,7 @@ class Propagating(QObject):
         self._left: _Run | None = None  # one that was stopped
         self._number = 0
         self._weights, self._device, self._cell = "", "", 0
-        self._rates: dict[PropagationOptions, float] = {}  # steps per second, as measured last with these options
+        self._rates: dict[_Kind, float] = {}  # steps per second, as measured last
         self._notice: Notice | None = None  # how the last one ended
         self.settle: Callable[[], object] = lambda: None
         session.closing.connect(self.halt)
@@ -141,7 +146,7 @@ class Propagating(QObject):
             return
         self._number += 1
         job = self._session.document.begin_job(name, requests[0], self._weights)
-        self._run, self._left = _Run(self._number, job, requests), None
+        self._run, self._left = _Run(self._number, job, requests, self._kind(requests)), None
         self._hush()
         self._session.gather(True)
         self._window.set_running(True)
@@ -185,9 +190,14 @@ class Propagating(QObject):
         project = self._session.project
         assert project is not None
         document, kept = project.document, self._settings["cache.features"] << 20
-        count, size, rate = self._session.count, document.media.size, self._rates.get(requests[0].options)
+        count, size, rate = self._session.count, document.media.size, self._rates.get(self._kind(requests))
         room = device_room(self._device)
         return reckon(requests, count, size, document.store, project.folder, kept, rate, self._cell, room)
+
+    def _kind(self, requests: tuple[PropagationRequest, ...]) -> _Kind:
+        made, count = self._session.document.store, self._session.count
+        ranges = (range(r.start, count if r.stop is None else r.stop) for r in requests)
+        return requests[0].options, all(frame in made for frames in ranges for frame in frames)
 
     # Watch
 
@@ -213,7 +223,7 @@ class Propagating(QObject):
         last = max(self._session.count if request.stop is None else request.stop for request in run.requests) - 1
         words, left = self.tr("{0}, frames {1} → {2}").format(run.job.name, first, last), None
         if rate > 0:  # measured by now
-            self._rates[run.requests[0].options] = rate
+            self._rates[run.kind] = rate
             words, left = self.tr("{0} · {1} frames/s").format(words, f"{rate:.1f}"), (total - done) / rate
         self._window.set_status(words, done / total, left)
 

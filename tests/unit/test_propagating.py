@@ -244,6 +244,17 @@ def test_a_long_run_is_shown_first(desk: Desk, monkeypatch, accepted: bool) -> N
     assert desk.run.is_running is accepted
 
 
+def test_what_was_made_before_is_not_thought_to_take_as_long_again(desk: Desk) -> None:
+    job = desk.begin()
+    desk.inference.progressed.emit(job, 1, 10, 0.01)
+    before = desk.run.preview()
+    desk.inference.give(job, *range(1, FRAMES))
+    desk.inference.finished.emit(job)
+    again = desk.run.preview()
+    assert before is not None and before.seconds is not None and before.seconds > 0
+    assert again is not None and again.seconds is None  # features are known by now: how long that takes is not
+
+
 def test_what_a_run_needs_grows_with_it_up_to_the_bound_on_features(desk: Desk, tmp_path: Path) -> None:
     desk.document.set_labels(0, ids(1))
     request = desk.document.request(Direction.FORWARD)
