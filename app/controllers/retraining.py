@@ -83,8 +83,8 @@ class Retraining(QObject):
 
     def _recipes(self) -> tuple[tuple[str, str], ...]:
         return (
-            ("dense", self.tr("dense – colours, and exact places in photos: the shipped one")),
-            ("tracked", self.tr("tracked – that, and where motion leads in your videos")),
+            ("tracked", self.tr("tracked – colours, and where motion leads: the shipped one")),
+            ("dense", self.tr("dense – colours, and exact places in photos")),
             ("mast", self.tr("mast – colours alone")),
             ("liir", self.tr("liir – colours, other videos as counter-examples")),
             ("mer", self.tr("mer – colours and motion; slower")),

@@ -46,7 +46,7 @@ class Setup:
 
     sources: tuple[Path, ...]
     out: Path
-    recipe: str = "dense"
+    recipe: str = "tracked"
     weights: Path | None = None
     steps: int | None = None
     minutes: float | None = None
