@@ -17,7 +17,7 @@ from model.compactness import CompactnessOptions
 from model.encoder import Encoder, EncoderConfig
 from model.features import FeatureExtractor, load_extractor
 from model.flow import FlowOptions
-from model.losses import drop_colour, pair_losses
+from model.losses import drop_colour, known_places, pair_losses
 from model.motion import ValueOptions
 from model.propagator import Propagator
 from model.recipes import RECIPES, Recipe
@@ -65,7 +65,8 @@ def test_a_plain_recipe_is_the_encoder_and_the_plain_losses_and_nothing_else(
         lab, channel = rgb_to_lab(views), dropped_channel(0, step)
         frames = drop_colour(lab.flatten(0, 1), channel).contiguous(memory_format=torch.channels_last)
         features = encoder(frames).unflatten(0, (-1, 2))
-        terms = pair_losses(features, features.roll(1, dims=0), lab, channel, maps, photo, recipe)
+        place = known_places(maps, photo, torch.zeros(0), features.shape[-1])
+        terms = pair_losses(features, features.roll(1, dims=0), lab, channel, place, photo, recipe)
         means = {name: term.sum() / len(term) for name, term in terms.items()}
         total = torch.stack([getattr(recipe, name) * mean for name, mean in means.items()]).sum()
         optimiser.zero_grad()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -63,13 +64,18 @@ def test_the_recipes_hold_what_the_papers_say() -> None:
 def test_an_older_file_means_what_it_meant() -> None:
     """The first cards and weights knew few of the fields; the rest read as what was done before they came."""
     older = {"name": "dense", "encoder": {"widths": [64, 128, 256, 256], "channels": 64}, "crop": 128, "batch": 16}
-    card, weights = json.loads(resource("encoder.json").read_text()), load_file(resource("encoder.pt"))
-    for data in (older, card["recipe"], weights["recipe"]):
-        recipe = Recipe.from_dict(data)
-        assert recipe.is_plain and recipe.name == "dense" and recipe.batch == 16 and recipe.crop_at(1) == 128
+    recipe = Recipe.from_dict(older)
+    assert recipe.is_plain and recipe.name == "dense" and recipe.batch == 16 and recipe.crop_at(1) == 128
+    assert recipe.tracks is None and recipe.gaps == get_recipe("mast").gaps
     partly = get_recipe("mer").as_dict()
     del partly["value"]["drop_key"], partly["late_from"]
     assert Recipe.from_dict(partly) == get_recipe("mer")
+
+
+def test_the_card_of_the_bundled_weights_says_with_what_recipe_they_were_trained() -> None:
+    card, weights = json.loads(resource("encoder.json").read_text()), load_file(resource("encoder.pt"))
+    assert Recipe.from_dict(card["recipe"]) == Recipe.from_dict(weights["recipe"])
+    assert card["weights_sha256"] == hashlib.sha256(resource("encoder.pt").read_bytes()).hexdigest()
 
 
 @pytest.mark.parametrize(
