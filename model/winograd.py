@@ -33,12 +33,11 @@ class WinogradConv(nn.Module):
 
     def __init__(self, weight: Tensor, bias: Tensor, dtype: torch.dtype) -> None:
         super().__init__()
-        forth, kernel, back = (matrix.to(weight.device) for matrix in transforms())
-        kernels = torch.einsum("ij,ocjk,lk->ilco", kernel, weight.double(), kernel).flatten(0, 1)
-        self.register_buffer("_kernels", kernels.to(dtype).contiguous())
+        forth, back = tile_transforms(weight.device, dtype)
+        self.register_buffer("_kernels", kernels_at_points(weight, dtype))
         self.register_buffer("_bias", bias.to(dtype))
-        self.register_buffer("_forth", torch.kron(forth, forth).to(dtype))
-        self.register_buffer("_back", torch.kron(back, back).to(dtype))
+        self.register_buffer("_forth", forth)
+        self.register_buffer("_back", back)
 
     def forward(self, image: Tensor, residual: Tensor | None = None) -> Tensor:
         """image [B, C, H, W], residual [B, K, H, W] -> [B, K, H, W], channels last."""
@@ -98,6 +97,18 @@ class DirectConv(nn.Module):
         """image [B, C, H, W], residual [B, K, H', W'] -> [B, K, H', W'], channels last."""
         out = F.conv2d(image, self._weight, self._bias, self._stride, self._padding)
         return out.relu_() if residual is None else out.add_(residual).relu_()
+
+
+def tile_transforms(device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """What leads a tile of 6×6 inputs to the points [36, 36], and products at the points to 4×4 outputs [16, 36]."""
+    forth, _, back = (matrix.to(device) for matrix in transforms())
+    return torch.kron(forth, forth).to(dtype), torch.kron(back, back).to(dtype)
+
+
+def kernels_at_points(weight: Tensor, dtype: torch.dtype) -> Tensor:
+    """Kernels [K, C, 3, 3] -> [36, C, K], worked out in fp32."""
+    kernel = transforms()[1].to(weight.device).float()
+    return torch.einsum("ij,ocjk,lk->ilco", kernel, weight.float(), kernel).flatten(0, 1).to(dtype).contiguous()
 
 
 @cache

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from model.winograd import SIDE, TILE, transforms, winograd_pays
+from model.winograd import SIDE, TILE, kernels_at_points, tile_transforms, transforms, winograd_pays
 
 _WIDE = 256
 """With fewer channels, coming or going, the library's own convolutions are no slower."""
@@ -57,10 +57,8 @@ class _Convolution(torch.autograd.Function):
 
 
 def _convolved(image: Tensor, weight: Tensor) -> Tensor:
-    forth, kernel, back = (matrix.to(image.device) for matrix in transforms())
-    kernels = torch.einsum("ij,ocjk,lk->ilco", kernel.float(), weight.float(), kernel.float())
-    kernels = kernels.flatten(0, 1).to(image.dtype)
-    forth, back = torch.kron(forth, forth).to(image.dtype), torch.kron(back, back).to(image.dtype)
+    forth, back = tile_transforms(image.device, image.dtype)
+    kernels = kernels_at_points(weight, image.dtype)
     pixels = image.permute(0, 2, 3, 1)
     height, width = pixels.shape[1:3]
     rows, columns, channels = -(-height // TILE), -(-width // TILE), kernels.shape[2]
@@ -75,8 +73,8 @@ def _convolved(image: Tensor, weight: Tensor) -> Tensor:
 
 def _weight_gradient(image: Tensor, gradient: Tensor) -> Tensor:
     """[B, C, H, W] and [B, K, H, W] -> fp32 [K, C, 3, 3]."""
-    forth, kernel, back = (matrix.to(image.device) for matrix in transforms())
-    forth, back = torch.kron(forth, forth).to(image.dtype), torch.kron(back, back).T.to(image.dtype)
+    forth, back = tile_transforms(image.device, image.dtype)
+    kernel = transforms()[1].to(image.device).float()
     pixels, wanted = image.permute(0, 2, 3, 1), gradient.permute(0, 2, 3, 1)
     height, width, channels = wanted.shape[1:]
     rows, columns = -(-height // TILE), -(-width // TILE)
@@ -84,9 +82,9 @@ def _weight_gradient(image: Tensor, gradient: Tensor) -> Tensor:
     for part in _parts(pixels, channels):
         whole = F.pad(wanted[part], (0, 0, 0, columns * TILE - width, 0, rows * TILE - height))
         tiles = whole.view(-1, rows, TILE, columns, TILE, channels).permute(2, 4, 0, 1, 3, 5)
-        points = (back @ tiles.reshape(TILE**2, -1)).view(SIDE**2, -1, channels)
+        points = (back.T @ tiles.reshape(TILE**2, -1)).view(SIDE**2, -1, channels)
         total += torch.bmm(_points(pixels[part], forth).mT, points)
-    return torch.einsum("ij,ilco,lk->ocjk", kernel.float(), total.view(SIDE, SIDE, *total.shape[1:]), kernel.float())
+    return torch.einsum("ij,ilco,lk->ocjk", kernel, total.view(SIDE, SIDE, *total.shape[1:]), kernel)
 
 
 def _parts(pixels: Tensor, channels: int) -> list[slice]:
