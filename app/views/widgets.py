@@ -204,6 +204,14 @@ def push_button(text: str, icon: str = "", primary: bool = False) -> QPushButton
     return button
 
 
+def turn_into(button: QPushButton, text: str, icon: str, primary: bool = False) -> None:
+    """The same push button with other words, for what it does now."""
+    button.setText(_beside(icon, text))
+    button.setIconSize(QSize(ICON, ICON))
+    icons.give(button, icon, "on_accent" if primary else "text")
+    mark(button, primary=primary)
+
+
 def pad(spin: QAbstractSpinBox) -> None:
     """Keep the figure off the frame: style sheets do not reach the editor inside."""
     spin.lineEdit().setTextMargins(UNIT // 2, 0, 0, 0)

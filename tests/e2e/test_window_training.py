@@ -67,8 +67,8 @@ def test_from_the_dialog_to_the_encoder_in_use(
     dialog = desk.studio.training.retraining.dialog
     assert dialog is not None
     dialog.set_folders([footage])
-    desk.wait(lambda: "left out" in dialog.footage.says.whole())
-    assert dialog.footage.says.whole().startswith("3 videos to learn from · 1 held out")
+    desk.wait(lambda: "left out" in dialog.footage.says.text())
+    assert dialog.footage.says.text().startswith("3 videos to learn from · 1 held out")
     assert "broken.mp4" in dialog.footage._figures[3][0].toolTip()
     assert "36\u2009000 steps" in dialog.says.text()  # in an hour, at what was measured before
     dialog.unit.setCurrentIndex(1)

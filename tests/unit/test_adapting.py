@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QObject, Signal
+from PySide6.QtWidgets import QPushButton
 from typer.testing import CliRunner
 
 from app.cli import app
@@ -14,6 +15,7 @@ from app.controllers import adapting as module
 from app.core.adaptation import Outcome
 from app.core.user_files import data_folder
 from app.runs import adaptation
+from app.views.training.adapt import AdaptDialog
 from tests.unit.test_adapt import weights
 from tests.windows import Desk, desk, home
 
@@ -86,6 +88,25 @@ def test_a_better_encoder_belongs_to_the_project_and_is_undone_like_an_edit(desk
     desk.does("edit.redo")
     desk.does("train.usual")
     assert document.encoder == "" and not desk.window.actions["train.usual"].isEnabled()
+
+
+def test_the_button_for_what_comes_next_is_the_blue_one(desk: Desk, process: FakeProcess) -> None:
+    dialog = desk.studio.adapting.dialog
+    assert dialog is not None
+
+    def blue() -> list[str]:
+        buttons = [button for button in dialog.findChildren(QPushButton) if not button.isHidden()]
+        return [button.text().strip() for button in buttons if button.property("primary") and button.isDefault()]
+
+    assert blue() == [], "Stop is not asked for"
+    process.ended.emit("failed", "There is no room.")
+    assert blue() == ["Try again"]
+    dialog.button.click()
+    FakeProcess.made[1].finish(BETTER)
+    assert blue() == ["Close"]
+    again = AdaptDialog()
+    desk.qtbot.addWidget(again)
+    assert again.button.property("primary") and again.button.isDefault() and "Start" in again.button.text()
 
 
 def test_what_is_not_better_changes_nothing(desk: Desk, process: FakeProcess) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, Qt
 from PySide6.QtGui import QColor, QContextMenuEvent, QHelpEvent, QImage, QPalette, QWheelEvent
 from PySide6.QtWidgets import QApplication, QMenu, QToolTip
 from pytestqt.qtbot import QtBot
@@ -70,6 +70,18 @@ def wheel(timeline: Timeline, x: float, y: int, turn: int, keys: Qt.KeyboardModi
 
 def colour_at(timeline: Timeline, x: float, y: int) -> QColor:
     return timeline.grab().toImage().pixelColor(round(NAMES + x), y)
+
+
+def test_a_mark_looks_the_same_under_the_playhead(timeline: Timeline) -> None:
+    """A line across it would make a human frame look like a corrected one."""
+    timeline.set_lanes(lanes_of(100, 1))
+    timeline.set_playhead(50)
+    before = timeline.grab(QRect(NAMES + 2, LANES_Y, 7, 40)).toImage()
+    timeline.set_playhead(0)
+    under = timeline.grab(QRect(NAMES + 2, LANES_Y, 7, 40)).toImage()
+    fill = QColor(128, 0, 0).hsvHue()
+    rows = [y for y in range(40) if before.pixelColor(3, y).hsvHue() == fill and before.pixelColor(3, y).value() > 90]
+    assert rows and all(under.pixelColor(3, y) == before.pixelColor(3, y) for y in rows)
 
 
 class Heard:

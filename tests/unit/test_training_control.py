@@ -108,7 +108,7 @@ def step(n: int, of: int = 10) -> dict[str, Any]:
 def test_the_dialog_scans_and_holds_something_out(bench: Bench) -> None:
     dialog = bench.training.open()
     dialog.set_folders([bench.footage])
-    bench.wait(lambda: "4 videos to learn from · 1 held out" in dialog.footage.says.whole())
+    bench.wait(lambda: "4 videos to learn from · 1 held out" in dialog.footage.says.text())
     dialog.home.setText(str(bench.wish.home))
     dialog.begin.click()
     measuring, process = FakeProcess.made

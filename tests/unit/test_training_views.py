@@ -15,11 +15,12 @@ from pytestqt.qtbot import QtBot
 from app.core.proof import Comparison, Measure, Proof
 from app.core.runs import Run, State
 from app.core.training import SAMPLES, Footage, Progress, Setup, Wish
-from app.views.training.curves import Curves, running_mean, scale, thinned
+from app.views.training.curves import NAMES, Curves, running_mean, scale, thinned
 from app.views.training.dialog import TrainDialog
 from app.views.training.pictures import Wipe, as_image
 from app.views.training.proof import ProofPage
 from app.views.training.window import TrainingWindow
+from model.recipes import RECIPES
 
 NOW = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
 FOUND = Footage(5, 5, 3, 120.0, 7, ("a.mp4: damaged",), ("b.mp4",), (), 1, 1)
@@ -56,18 +57,27 @@ def test_one_button_is_enough(dialog: TrainDialog, tmp_path: Path, qtbot: QtBot)
 def test_the_scan_is_told_in_figures(dialog: TrainDialog, tmp_path: Path) -> None:
     dialog.set_folders([tmp_path])
     dialog.set_footage(Footage(2, 5, 1, 20.0))
-    assert dialog.footage.bar.isVisible() and "3 of 5" in dialog.footage.says.whole()
+    assert dialog.footage.bar.isVisible() and "3 of 5" in dialog.footage.says.text()
     assert dialog.begin.isEnabled()
     dialog.set_footage(FOUND)
     assert not dialog.footage.bar.isVisible()
     assert {"3", "2 min", "7", "1"} <= set(texts(dialog.footage).split("\n"))
     assert (
-        dialog.footage.says.whole()
+        dialog.footage.says.text()
         == "1 video + 7 photos to learn from · 1 held out to measure the result on · 2 left out"
     )
     assert any("a.mp4: damaged" in label.toolTip() for label in dialog.footage.findChildren(QLabel))
     dialog.set_footage(Footage(1, 1, unreadable=("a.mp4: damaged",)))
     assert not dialog.begin.isEnabled() and "no video" in dialog.begin.toolTip()
+
+
+def test_that_footage_is_little_can_be_read_to_its_end(dialog: TrainDialog, tmp_path: Path) -> None:
+    dialog.set_folders([tmp_path])
+    dialog.set_footage(Footage(8, 8, videos=8, seconds=57.0, learned=6, held_out=2))
+    says, layout = dialog.footage.says, dialog.footage.layout()
+    assert layout is not None and layout.activate()
+    assert says.text().endswith("this is little: some minutes make a difference")
+    assert says.height() >= says.heightForWidth(says.width()) > says.fontMetrics().height()
 
 
 def test_the_budget_is_minutes_or_steps(dialog: TrainDialog, tmp_path: Path, qtbot: QtBot) -> None:
@@ -247,6 +257,12 @@ def test_the_wipe_shows_before_on_the_left_and_follows_the_pointer(qtbot: QtBot)
     assert image.pixelColor(100, 200).red() == 60 and image.pixelColor(400, 200).red() == 200
     QTest.mouseMove(wipe, QPoint(5000, 200))
     assert 0 <= wipe.share() <= 1
+
+
+def test_every_term_of_every_recipe_has_a_name() -> None:
+    terms = ("reconstruction", "correspondence", "tracks", "contrast", "compactness")
+    assert all(RECIPES["tracked"].weight_of(term) >= 0 for term in terms)
+    assert {"total", *terms} <= set(NAMES), "it would be shown as the program calls it"
 
 
 def test_the_proof_page_says_what_to_do(qtbot: QtBot) -> None:

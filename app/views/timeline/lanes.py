@@ -32,6 +32,22 @@ def draw_lanes(painter: QPainter, box: QRect, lanes: tuple[Lane, ...], axis: Axi
     painter.restore()
 
 
+def draw_marks_at(
+    painter: QPainter, box: QRect, lanes: tuple[Lane, ...], axis: Axis, rows: Rows, frame: int, look: Look
+) -> None:
+    """A person's marks in one frame once more, above a line that crosses them: it would make ◆ look like ◈."""
+    painter.save()
+    painter.setClipRect(box)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    for i in rows.visible:
+        if (state := lanes[i].states[frame]) in (LaneState.HUMAN, LaneState.CORRECTED):
+            y = box.top() + rows.top(i) + rows.row - 1 - detail.BELOW + 0.5
+            place = QRectF(box.left() + axis.centre(frame), y, 0, 0)
+            ink = look.ink(QColor(*lanes[i].colour))
+            draw_diamond(painter, place, ink, look.band, hollow=state == LaneState.CORRECTED)
+    painter.restore()
+
+
 def _draw_line(painter: QPainter, origin: QPointF, part: detail.Columns, height: int, ink: Ink, look: Look) -> None:
     colours = (ink.fill, ink.edge, look.faint, faded(look.text, DOUBT))
     pixels = detail.pixels(part, height, *(premultiplied(colour) for colour in colours))

@@ -12,7 +12,7 @@ from PySide6.QtGui import QPainter, QPixmap
 
 from app.core.lanes import Lane
 from app.views.timeline.geometry import Axis, Rows
-from app.views.timeline.lanes import draw_lanes, draw_name, draw_references
+from app.views.timeline.lanes import draw_lanes, draw_marks_at, draw_name, draw_references
 from app.views.timeline.layout import NAMES, Layout
 from app.views.timeline.legend import draw_legend
 from app.views.timeline.live import draw_cached, draw_hover, draw_playhead, draw_range
@@ -76,6 +76,7 @@ class Painting:
         if view.hover is not None:
             draw_hover(painter, layout, NAMES + view.hover, look)
         draw_playhead(painter, layout, view.axis, view.playhead, look)
+        draw_marks_at(painter, layout.lanes, view.lanes, view.axis, view.rows, view.playhead, look)
         painter.setClipping(False)
 
 

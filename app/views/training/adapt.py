@@ -6,8 +6,8 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QDialog, QDoubleSpinBox, QLabel, QStackedWidget, QVBoxLayout, QWidget
 
 from app.core.adaptation import Outcome
-from app.views.theme import UNIT
-from app.views.widgets import Glyph, Meter, pad, push_button, row
+from app.views.theme import UNIT, mark
+from app.views.widgets import Glyph, Meter, pad, push_button, row, turn_into
 
 MINUTES = 2.0
 
@@ -39,6 +39,8 @@ class AdaptDialog(QDialog):
         self.button, self._close = push_button(""), push_button(self.tr("Close"))
         self.button.clicked.connect(self._press)
         self._close.clicked.connect(self.close)
+        for button in (self.button, self._close):
+            button.setAutoDefault(False)
         self._pages = QStackedWidget()
         for page in (self._offer(), self._running(), self._result()):
             self._pages.addWidget(page)
@@ -48,7 +50,7 @@ class AdaptDialog(QDialog):
         layout.addWidget(self._pages, 1)
         layout.addLayout(row(None, self._close, self.button))
         self.setFixedSize(60 * UNIT, 29 * UNIT)
-        self._show(0, self.tr("Start"))
+        self._show(0, self.tr("Start"), "ph.play", primary=True)
 
     def set_progress(self, what: str, share: float, error: float | None) -> None:
         """what: "measure", "learn" or "compare"; share: of that, 0..1; error: the cycle error if it is new, pixels."""
@@ -76,11 +78,11 @@ class AdaptDialog(QDialog):
         else:
             title = self.tr("Not better: nothing has changed")
             lines.append(self.tr("More minutes may help. Or the encoder knows such pictures already."))
-        self._finish("ph.check-circle" if outcome.kept else "ph.equals", title, "\n".join(lines))
+        self._finish("ph.check-circle" if outcome.kept else "ph.equals", title, "\n".join(lines), again=False)
 
     def fail(self, why: str) -> None:
         """It did not come to an end; why, in words."""
-        self._finish("ph.warning-circle", self.tr("It could not be done"), why)
+        self._finish("ph.warning-circle", self.tr("It could not be done"), why, again=True)
 
     # Inside
 
@@ -114,10 +116,14 @@ class AdaptDialog(QDialog):
         column.addStretch()
         return page
 
-    def _show(self, page: int, words: str) -> None:
+    def _show(self, page: int, words: str, icon: str, primary: bool) -> None:
+        """A page, and what the button does there; where that is not what comes next, closing is, unless it is busy."""
         self._pages.setCurrentIndex(page)
-        self.button.setText(words)
+        turn_into(self.button, words, icon, primary)
+        self.button.setDefault(primary)
         self._close.setHidden(self._busy)
+        mark(self._close, primary=not primary and not self._busy)
+        self._close.setDefault(not primary and not self._busy)
 
     def _press(self) -> None:
         if self._busy:
@@ -127,10 +133,10 @@ class AdaptDialog(QDialog):
         else:
             self._busy, self._error = True, None
             self.set_progress("measure", 0.0, None)
-            self._show(1, self.tr("Stop"))
+            self._show(1, self.tr("Stop"), "ph.stop", primary=False)
             self.begun.emit(self.minutes.value())
 
-    def _finish(self, icon: str, title: str, text: str) -> None:
+    def _finish(self, icon: str, title: str, text: str, again: bool) -> None:
         self._busy = False
         while (item := self._glyph.takeAt(0)) is not None:
             if (old := item.widget()) is not None:
@@ -138,7 +144,7 @@ class AdaptDialog(QDialog):
         self._glyph.addWidget(Glyph(icon, 3 * UNIT, "accent_text"))
         self.verdict.setText(title)
         self.figures.setText(text)
-        self._show(2, self.tr("Try again"))
+        self._show(2, self.tr("Try again"), "ph.arrow-clockwise", primary=again)
 
     def done(self, result: int) -> None:
         """Closed, by whatever means."""

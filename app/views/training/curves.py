@@ -21,8 +21,8 @@ _HEAD = 3 * UNIT  # for the name and the last value
 _FOOT = 2 * UNIT + UNIT // 2
 _GAP = 2 * UNIT
 _SMOOTH = 0.06  # of the points: what the clear line is the mean of
-_NAMES = {"total": "Total", "reconstruction": "Reconstruction", "correspondence": "Correspondence"}
-_NAMES |= {"contrast": "Contrast", "compactness": "Compactness"}
+NAMES = {"total": "Total", "reconstruction": "Reconstruction", "correspondence": "Correspondence"}
+NAMES |= {"contrast": "Contrast", "compactness": "Compactness", "tracks": "Tracks"}
 
 
 class Curves(QWidget):
@@ -143,4 +143,4 @@ def _small(painter: QPainter) -> QFont:
 
 
 def _name(term: str) -> str:
-    return tr(_NAMES.get(term, term))
+    return tr(NAMES.get(term, term))

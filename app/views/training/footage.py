@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QGridLayout, QLabel, QListWidget, QVBoxLayout, QWi
 from app.core.training import Footage
 from app.views import wording
 from app.views.theme import UNIT, colours, mark
-from app.views.widgets import Elided, Meter
+from app.views.widgets import Meter
 
 _NAMED = 12  # files that a tooltip lists
 _BREADTH = 90  # characters of its lines
@@ -62,7 +62,8 @@ class FootageView(QWidget):
             grid.addWidget(name, 1, column)
             self._figures.append((figure, name))
         grid.setColumnStretch(6, 1)
-        self.bar, self.says = Meter(20 * UNIT), Elided(tone="quiet")
+        self.bar, self.says = Meter(20 * UNIT), QLabel(wordWrap=True)
+        self.says.setProperty("tone", "quiet")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, UNIT // 2, 0, 0)
         layout.setSpacing(UNIT)
@@ -93,7 +94,7 @@ class FootageView(QWidget):
         looking = footage.looked < footage.total or not footage.total
         self.bar.setVisible(looking)
         self.bar.set_share(footage.looked / max(1, footage.total))
-        self.says.set_text(self._words(footage, looking))
+        self.says.setText(self._words(footage, looking))
 
     def _words(self, footage: Footage, looking: bool) -> str:
         if looking and not footage.total:
