@@ -197,7 +197,7 @@ class Overview(QObject):
     def show_title(self) -> None:
         project = self._session.project
         if project is not None:
-            name = project.folder.stem if project.is_saved else wording.name(project.document.media.path)
+            name = project.name or wording.name(project.document.media.path)
             self._window.set_project(name, project.is_dirty)
 
     def _show_references(self) -> None:

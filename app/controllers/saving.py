@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from app.io.overlay import compose
 from app.io.project_file import SUFFIX, THUMBNAIL
 from app.mistakes import cause_of, message_of
 from app.views.dialogs import files
+from app.views.notice_bar import Notice
 from model.types import LabelMap, UInt8Array
 
 _THUMBNAIL_WIDTH = 320
@@ -31,12 +33,13 @@ class Saving(QObject):
     """
 
     saved = Signal()
-    _journal_failed = Signal(str)
+    _journal_failed = Signal(str, bool)
 
     def __init__(self, session: Session, window: Shell, settings: Settings, background: Background) -> None:
         super().__init__()
         self._session, self._window, self._settings, self._background = session, window, settings, background
         self._busy = self._said = False  # said: the status line tells of it
+        self._notices: list[Notice] = []  # of what keeps it from being saved
         self.settle: Callable[[], object] = lambda: None
         self._timer = QTimer(self)
         self._timer.timeout.connect(self._autosave)
@@ -95,7 +98,8 @@ class Saving(QObject):
         assert project is not None
         self.settle()
         media = project.document.media.path
-        start = project.folder if project.is_saved else folder_for(media) / f"{media.stem or media.name}{SUFFIX}"
+        name = project.name or media.stem or media.name
+        start = project.folder if project.is_saved else folder_for(media) / f"{name}{SUFFIX}"
         return files.save_project(self._window, start)
 
     def save_to(self, folder: Path) -> bool:
@@ -136,7 +140,7 @@ class Saving(QObject):
         self._session.tell()
         if not project.is_dirty:
             return True
-        name = project.folder.stem if project.is_saved else project.document.media.path.name
+        name = project.name or project.document.media.path.name
         answer = files.ask_save(self._window, name)
         return self.save_now() if answer is files.Answer.SAVE else answer is files.Answer.DISCARD
 
@@ -158,6 +162,8 @@ class Saving(QObject):
 
     def _done(self) -> None:
         self._quiet()
+        while self._notices:  # whatever it was, it is over
+            self._window.notices.close_notice(self._notices.pop())
         self.remember()
         if self._session.is_open:
             self._window.canvas.say(self.tr("Saved"))
@@ -171,16 +177,26 @@ class Saving(QObject):
     def _failed(self, error: Exception) -> None:
         self._quiet()
         words = message_of(error) if isinstance(error, ValueError | OSError) else str(error)
-        self._window.notify(words, "error", self.tr("Save as…"), self.ask_where)
+        self._tell(words, "error")
 
     def _listen(self) -> None:
         project = self._session.project
         assert project is not None
-        project.on_error = lambda error: self._journal_failed.emit(cause_of(error))  # from any thread
+        full = (errno.ENOSPC, errno.EDQUOT)
+        project.on_error = lambda error: self._journal_failed.emit(  # from any thread
+            cause_of(error), isinstance(error, OSError) and error.errno in full
+        )
+        if project.source is not None:
+            self._tell(project.why, "warning")
 
-    def _warn(self, text: str) -> None:
-        words = self.tr("Changes cannot be kept safe: {0}. Make room, or save the project elsewhere.")
-        self._window.notify(words.format(text), "error", self.tr("Save as…"), self.ask_where)
+    def _warn(self, text: str, full: bool) -> None:
+        room = self.tr("Changes cannot be kept safe: {0}. Make room, or save the project elsewhere.")
+        words = room if full else self.tr("Changes cannot be kept safe: {0}. Save the project elsewhere.")
+        self._tell(words.format(text), "error")
+
+    def _tell(self, words: str, level: str) -> None:
+        """What keeps it from being saved, in one line, with the way out."""
+        self._notices.append(self._window.notify(words, level, self.tr("Save as…"), self.ask_where))
 
     def _thumbnail(self) -> UInt8Array | None:
         """The frame that is shown, with its labels."""

@@ -34,6 +34,7 @@ class OpenProject:
     notes:     what the user should know since it was opened.
     recovered: operations that came from the journal, and are in no save yet.
     is_saved:  it has a folder that the user chose. The window asks for one where it has not.
+    source:    the folder that it was read from, if that cannot be written; `why` says so in words.
     on_error:  called, from any thread, when the journal cannot be written: save soon, or make room. With ProjectInUse,
                at every change, when somebody took the project over: save it under another name.
     """
@@ -44,6 +45,8 @@ class OpenProject:
         self.is_saved = is_saved
         self.notes: tuple[str, ...] = ()
         self.recovered = 0
+        self.source: Path | None = None
+        self.why = ""
         self.on_error: Listener = lambda error: None
         self._lock = lock
         self._stored = stored
@@ -83,7 +86,8 @@ class OpenProject:
         except OSError as error:
             read = loaded(folder, project, video)
             this = cls.begin(read.document)
-            this.notes = (*read.notes, f"{folder}: cannot be written ({error.strerror}); save it under another name")
+            this.notes, this.source = read.notes, folder
+            this.why = f"{folder}: cannot be written ({error.strerror}); save it under another name"
             return this
         try:
             read = loaded(folder, project, video)
@@ -100,9 +104,15 @@ class OpenProject:
         return this
 
     @property
+    def name(self) -> str | None:
+        """What the user called it; None: it has no name yet."""
+        folder = self.folder if self.is_saved else self.source
+        return None if folder is None else folder.stem
+
+    @property
     def is_dirty(self) -> bool:
         """Something would be lost if it was closed now."""
-        never = not self.is_saved and not self.document.is_empty
+        never = not self.is_saved and not self.document.is_empty and self.source is None
         return never or self.document.revision != self._saved_revision
 
     def save(self, thumbnail: UInt8Array | None = None) -> None:
@@ -160,7 +170,7 @@ class OpenProject:
                 return
             self._let_go()
             self.folder, self._lock, self._stored, self.is_saved = folder, lock, written[0], True
-            self._saved_revision = snapshot.revision
+            self._saved_revision, self.source, self.why = snapshot.revision, None, ""
             self._journal = self._new_journal()
             since, self._since = self._since or [], None
             for values in since:

@@ -241,11 +241,14 @@ def test_a_folder_that_cannot_be_written_is_opened_as_an_unsaved_project(
 
     monkeypatch.setattr("app.io.open_project.ProjectLock", refuse)
     project = OpenProject.open(tmp_path / "swan.mer")
-    assert not project.is_saved and "cannot be written" in project.notes[0]
+    assert not project.is_saved and "cannot be written" in project.why and not project.notes
+    assert project.source == tmp_path / "swan.mer" and not project.is_dirty, "nothing was changed yet"
     assert state(project.document.values()) == state(opened.document.values())
     project.document.set_labels(1, labels((1, 1)))
+    assert project.is_dirty
     project.save_as(tmp_path / "copy.mer")
     assert load(tmp_path / "copy.mer").document.labels(1) is not None
+    assert project.is_saved and not project.why and not project.is_dirty
     project.close()
 
 

@@ -53,7 +53,7 @@ class Timeline:
 def open_in(session: Session, document: Document) -> None:
     source = SimpleNamespace(times=np.arange(document.media.frames) / 25, size=(4, 6), fps=25.0)
     project = SimpleNamespace(
-        document=document, folder=Path("/film.mer"), is_saved=True, is_dirty=False, close=lambda keep: None
+        document=document, folder=Path("/film.mer"), name=None, is_saved=True, is_dirty=False, close=lambda keep: None
     )
     session.open(project, source, FakeFrames())  # type: ignore[arg-type]
 

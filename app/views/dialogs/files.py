@@ -57,6 +57,7 @@ def ask_save(parent: QWidget, name: str) -> Answer:
     save = box.addButton(tr("Save"), QMessageBox.ButtonRole.AcceptRole)
     discard = box.addButton(tr("Do not save"), QMessageBox.ButtonRole.DestructiveRole)
     box.addButton(tr("Go on working"), QMessageBox.ButtonRole.RejectRole)
+    save.setProperty("primary", True)
     box.setDefaultButton(save)
     box.exec()
     clicked = box.clickedButton()
