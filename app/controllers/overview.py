@@ -146,7 +146,8 @@ class Overview(QObject):
     def _move(self, frame: int) -> None:
         self._window.timeline.set_playhead(frame)
         self._window.transport.set_frame(frame, self._session.time(frame))
-        self._show_references()
+        self._window.references_panel.set_current(frame)
+        self._allow_reference()
 
     def _follow(self, change: Change) -> None:
         assert self._book is not None, "changes come while a project is open"
@@ -209,7 +210,10 @@ class Overview(QObject):
             shown.append((number, number in dropped, str(known.origin if known else Origin.PROPAGATED)))
         self._window.references_panel.set_references(shown, frame)
         self._window.timeline.set_references([n for n, out, _ in shown if not out], dropped)
-        known = document.store.get(frame)
+        self._allow_reference()
+
+    def _allow_reference(self) -> None:
+        known = self._session.document.store.get(self._session.frame)
         done = known is not None and known.made is None
         self._window.set_enabled("labels.reference", not done, self.tr("This frame is a reference"))
 

@@ -5,7 +5,7 @@ import time
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, QRect, Qt
-from PySide6.QtGui import QAction
+from PySide6.QtGui import QAction, QColor
 from PySide6.QtWidgets import QAbstractItemView, QApplication, QLineEdit, QListView, QPushButton, QTableView
 from pytestqt.qtbot import QtBot
 
@@ -16,6 +16,7 @@ from app.views.panels.objects import ObjectsPanel
 from app.views.panels.objects_model import Column
 from app.views.panels.references import ReferencesPanel
 from app.views.panels.view import MODES, ViewPanel
+from app.views.theme import colours
 from model.palette import PALETTE
 
 SWAN, SHADOW, REEDS = ObjectInfo(1, "swan"), ObjectInfo(2, "shadow", locked=True), ObjectInfo(9, "reeds", visible=False)
@@ -198,6 +199,24 @@ def test_a_dropped_reference_can_be_taken_back(references: ReferencesPanel, qtbo
     assert told.args == [41, False]
 
 
+def test_another_frame_lights_another_chip(references: ReferencesPanel) -> None:
+    def lit() -> list[int]:
+        view, tint = references.findChild(QListView), QColor(colours().tint)
+        picture = view.viewport().grab().toImage()
+        places = [view.visualRect(view.model().index(row, 0)) for row in range(view.model().rowCount())]
+        return [
+            row for row, rect in enumerate(places) if picture.pixelColor(rect.right() - 4, rect.center().y()) == tint
+        ]
+
+    assert lit() == [1]
+    references.set_current(41)
+    assert lit() == [2]
+    references.set_current(40)
+    assert lit() == []
+    references.set_references([(40, False, "human")], 40)
+    assert lit() == [0]
+
+
 def test_thousands_of_references_stay_quick(references: ReferencesPanel) -> None:
     many = [(frame, False, "human") for frame in range(0, 20000, 10)]
     begun = time.perf_counter()
@@ -206,7 +225,7 @@ def test_thousands_of_references_stay_quick(references: ReferencesPanel) -> None
     assert time.perf_counter() - begun < 0.5
     begun = time.perf_counter()
     for frame in range(1000, 1020):
-        references.set_references(many, frame)
+        references.set_current(frame)
         references.grab()
     assert (time.perf_counter() - begun) / 20 < 0.05, "moving on to another frame"
 

@@ -394,6 +394,21 @@ def test_the_tooltip_tells_frame_time_state_and_certainty(timeline: Timeline) ->
 # Painting
 
 
+def test_references_that_are_told_again_paint_nothing_again(
+    timeline: Timeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    timeline.set_references(range(100), dropped=[3])
+    timeline.grab()
+    drawn: list[int] = []
+    monkeypatch.setattr(painting, "_draw_head", lambda *given: drawn.append(1))
+    timeline.set_references(range(100), dropped=[3])
+    timeline.grab()
+    assert not drawn
+    timeline.set_references(range(100))
+    timeline.grab()
+    assert drawn
+
+
 def test_a_moving_playhead_paints_neither_ruler_nor_lanes_again(
     qtbot: QtBot, timeline: Timeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -42,12 +43,17 @@ class _Model(QAbstractListModel):
         self.references: list[Reference] = []
         self.current = -1
 
-    def set(self, references: list[Reference], current: int) -> None:
+    def set(self, references: list[Reference]) -> None:
         if references != self.references:
             self.beginResetModel()
             self.references = references
             self.endResetModel()
-        self.current = current
+
+    def find(self, frame: int) -> QModelIndex | None:
+        """Where a frame's reference is, if it has one."""
+        row = bisect_left(self.references, frame, key=lambda reference: reference.frame)
+        found = row < len(self.references) and self.references[row].frame == frame
+        return self.index(row) if found else None
 
     def rowCount(self, parent: Index | None = None) -> int:
         return 0 if parent is not None and parent.isValid() else len(self.references)
@@ -185,14 +191,21 @@ class ReferencesPanel(Panel):
 
     def set_references(self, references: Sequence[tuple[int, bool, str]], current: int) -> None:
         """(frame, dropped, origin) of every reference, ascending; current: the frame that is shown."""
-        before = self._model.current
-        self._model.set([Reference(*reference) for reference in references], current)
+        self._model.set([Reference(*reference) for reference in references])
         self._pages.setCurrentIndex(1 if references else 0)
-        if current != before:
-            frames = [reference.frame for reference in self._model.references]
-            if current in frames:
-                self._list.scrollTo(self._model.index(frames.index(current)))
         self._list.viewport().update()
+        self.set_current(current)
+
+    def set_current(self, frame: int) -> None:
+        """Another frame is shown; no more is done than that asks for, as while the user drags the playhead."""
+        if frame == self._model.current:
+            return
+        before, self._model.current = self._model.current, frame
+        for each in (before, frame):
+            if (index := self._model.find(each)) is not None:
+                self._list.update(index)
+        if index is not None:
+            self._list.scrollTo(index)
 
     def _show_menu(self, place: QPoint) -> None:
         index = self._list.indexAt(place)

@@ -105,9 +105,11 @@ class Display(QWidget):
 
     def set_references(self, frames: Iterable[int], dropped: Iterable[int] = ()) -> None:
         """Frames that a person labelled, and those of them that were thrown out of memory."""
-        self._view.dropped = frozenset(dropped)
-        self._view.references = tuple(sorted({*frames, *self._view.dropped}))
-        self._outdate(body=False)
+        out = frozenset(dropped)
+        every = tuple(sorted({*frames, *out}))
+        if (every, out) != (self._view.references, self._view.dropped):
+            self._view.references, self._view.dropped = every, out
+            self._outdate(body=False)
 
     def set_cached(self, ranges: Iterable[tuple[int, int]]) -> None:
         """Frames that show at once, as (start, stop)."""
