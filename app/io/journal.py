@@ -93,7 +93,7 @@ class Journal:
                 self._file = open_for_writing(_segment(self.folder, number), new=True)
                 self._next = number + 1
                 write_all(self._file, MAGIC)
-                sync_folder(self.folder)
+                self._pool.submit(sync_folder, self.folder)
             write_all(self._file, b"".join(self._waiting))
         self._waiting.clear()
         self._failed = False

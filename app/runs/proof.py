@@ -44,6 +44,8 @@ REACH = 8  # frames that points are carried, and back
 GAP = 0.2  # seconds between the frames of a pair
 _SHORT_SIDE = 240
 _GRID = (6, 8)  # points down and across
+_USUAL = (480, 854)  # pixels of a video of which no size is known
+HELD_OUT_COST = float(PLACES * 2 * (REACH + 1) * _SHORT_SIDE**2 * 16 / 9)  # of a held-out video, as `Labelled.cost`
 _LONGEST = 600  # frames of a labelled video that are walked: what lies beyond is not scored
 
 
@@ -59,6 +61,15 @@ class Labelled:
     def of(cls, document: Document) -> Labelled:
         """What a project holds now, to be measured elsewhere."""
         return cls(document.media.path, document.anchors(), document.options)
+
+    @property
+    def cost(self) -> float:
+        """About how many pixels have to be worked through."""
+        if len(self.anchors) < 2:
+            return 0.0
+        shape = next((anchor.labels.shape for anchor in self.anchors if anchor.labels is not None), _USUAL)
+        height, width = working_size(shape, self.options.short_side)
+        return float(min(self.anchors[-1].frame - self.anchors[0].frame, _LONGEST) * height * width)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,14 +102,19 @@ def prove(
 
     say: translates the words of steps and notes. A video that cannot be read becomes a note.
     """
-    tasks = len(labelled) + len(held_out)
+    costs = [*(video.cost for video in labelled), *(HELD_OUT_COST for _ in held_out)]
     measures: list[Measure] = []
     pictures: list[Comparison] = []
     notes: list[str] = []
     rows: list[tuple[str, _Figures, _Figures]] = []
     errors: dict[str, list[tuple[FloatArray, FloatArray]]] = {"reconstruction": [], "cycle": []}
+
+    def step(number: int, share: float = 0.0) -> Step:
+        path = labelled[number].path if number < len(labelled) else held_out[number - len(labelled)]
+        return Step(path.name, (sum(costs[:number]) + share * costs[number]) / (sum(costs) or 1.0))
+
     for number, video in enumerate(labelled):
-        yield Step(video.path.name, number / tasks)
+        yield step(number)
         if len(video.anchors) < 2:
             notes.append(say("{0} has one labelled frame: with two it counts").format(video.path.name))
             continue
@@ -108,21 +124,21 @@ def prove(
                 for place, extractor in enumerate((old, new)):
                     figures = _Figures()
                     for share in _carry(source, extractor, video, figures):
-                        yield Step(video.path.name, (number + (place + share) / 2) / tasks)
+                        yield step(number, (place + share) / 2)
                     results.append(figures)
                 rows.append((video.path.name, results[0], results[1]))
                 pictures += _masks(source, video.path.name, results[0], results[1], say)
         except (ValueError, OSError) as error:
             notes.append(str(error))
     for number, path in enumerate(held_out, start=len(labelled)):
-        yield Step(path.name, number / tasks)
+        yield step(number)
         try:
             with open_video(path) as source:
                 both: list[dict[str, FloatArray]] = []
                 for place, extractor in enumerate((old, new)):
                     found: dict[str, list[FloatArray]] = {"reconstruction": [], "cycle": []}
                     for share in _without_labels(source, extractor, found):
-                        yield Step(path.name, (number + (place + share) / 2) / tasks)
+                        yield step(number, (place + share) / 2)
                     both.append({name: np.concatenate(values) for name, values in found.items() if values})
                 for name in both[0].keys() & both[1].keys():
                     errors[name].append((both[0][name], both[1][name]))

@@ -20,10 +20,20 @@ HUMAN, PROPAGATED = FrameLabels(Origin.HUMAN), FrameLabels(Origin.PROPAGATED)
 @given(arrays.arrays(np.uint8, arrays.array_shapes(min_dims=2, max_dims=2, max_side=20)))
 def test_a_map_comes_back_pixel_for_pixel(ids: np.ndarray) -> None:
     packed = PackedMap.pack(LabelMap(ids, (9,)))
-    again = packed.unpack()
+    again = PackedMap(packed.shape, packed.objects, packed.data).unpack()
     assert np.array_equal(again.ids, ids)
     assert again.objects == LabelMap(ids, (9,)).objects
     assert packed == PackedMap.pack(again) and packed.digest == PackedMap.pack(again).digest
+
+
+def test_what_was_packed_last_is_at_hand() -> None:
+    """A stroke is shown as soon as it is kept."""
+    first, second = (LabelMap(np.full((3, 4), value, np.uint8)) for value in (1, 2))
+    packed = PackedMap.pack(first)
+    assert packed.unpack() is first
+    assert PackedMap.pack(second).unpack() is second
+    again = packed.unpack()
+    assert again is not first and np.array_equal(again.ids, first.ids)
 
 
 def test_maps_that_differ_in_what_was_looked_for_are_not_equal() -> None:

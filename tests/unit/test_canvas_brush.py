@@ -34,6 +34,19 @@ def test_a_click_paints_a_disc(qtbot: QtBot) -> None:
     assert labels.objects == (1,)
 
 
+def test_an_object_that_is_new_makes_no_overlay_again(qtbot: QtBot) -> None:
+    """So the first stroke in a large picture begins as quickly as any other."""
+    hand = make_hand(qtbot, Tool.BRUSH)
+    surface = hand.canvas.surface
+    hand.canvas.grab()
+    assert not surface._over_stale
+    hand.canvas.set_objects((*OBJECTS, ObjectInfo(4, "gull")), 4)
+    hand.canvas.set_labels(None)
+    assert not surface._over_stale
+    hand.canvas.set_objects((*OBJECTS, ObjectInfo(4, "gull", visible=False)), 4)
+    assert surface._over_stale, "one that is hidden does"
+
+
 def test_a_quick_stroke_has_no_gaps_and_is_told_once(qtbot: QtBot) -> None:
     hand = make_hand(qtbot, Tool.BRUSH)
     hand.press(5, 5)

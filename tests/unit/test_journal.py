@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import stat
 import threading
 from pathlib import Path
 from typing import Any
@@ -235,10 +236,10 @@ def test_syncing_happens_elsewhere_and_is_not_waited_for(folder: Path, monkeypat
     slow, synced = threading.Event(), []
 
     def fsync(file: int) -> None:
-        if threading.current_thread() is threading.main_thread():
-            return  # of the folder, once per segment
+        assert threading.current_thread() is not threading.main_thread(), "the window waits for it"
         slow.wait(20)
-        synced.append(os.fstat(file).st_size)
+        if stat.S_ISREG(os.fstat(file).st_mode):  # else the folder, once per segment
+            synced.append(os.fstat(file).st_size)
 
     monkeypatch.setattr(journal_module.os, "fsync", fsync)
     journal = Journal(folder, 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import torch
 from torch import Tensor
 
 from app.core.proof import Measure, Proof, Verdict
-from app.runs.proof import Labelled, Step, prove
+from app.runs.proof import HELD_OUT_COST, Labelled, Step, prove
 from model.features import FeatureExtractor, LabFeatures
 from model.types import Anchor, KeypointSet, LabelMap, PropagationOptions
 from tests.corpora import moving_texture, write_clip
@@ -76,6 +77,17 @@ def test_a_blind_encoder_is_found_out_by_labels(labelled: Labelled) -> None:
     (picture,) = proof.pictures
     assert picture.before.shape == picture.after.shape == (96, 144, 3)
     assert (picture.before != picture.after).any()
+
+
+def test_the_share_that_is_done_goes_with_the_work(labelled: Labelled, tmp_path: Path) -> None:
+    """Or the time that is left would be wrong by much: a held-out video is a moment beside a long labelled one."""
+    clip, _ = film(tmp_path / "other")
+    shares: dict[str, float] = {}
+    for step in prove(sighted(), sighted(), [labelled], [clip]):
+        shares.setdefault(step.what, step.share)
+    whole = replace(labelled, anchors=(*labelled.anchors[:-1], replace(labelled.anchors[-1], frame=500)))
+    assert 0 < labelled.cost < whole.cost and replace(labelled, anchors=labelled.anchors[:1]).cost == 0
+    assert shares[clip.name] == pytest.approx(labelled.cost / (labelled.cost + HELD_OUT_COST))
 
 
 def test_and_the_other_way_round_it_is_an_improvement(labelled: Labelled) -> None:

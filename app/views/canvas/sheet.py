@@ -61,10 +61,11 @@ class Sheet(Stage):
         if labels is not None and size is not None and labels.shape != size:
             (h, w), (height, width) = labels.shape, size
             raise ValueError(f"the labels are {w}×{h}, the picture {width}×{height}")
-        if labels is None or self._labels is None or not np.array_equal(self._labels.ids, labels.ids):
-            self._take(labels)
-        else:
+        before = self._labels
+        if before is labels or (before and labels and np.array_equal(before.ids, labels.ids)):
             self._labels = labels  # often only what has just been told: nothing looks different
+        else:
+            self._take(labels)
 
     def _take(self, labels: LabelMap | None) -> None:
         self._labels = labels
@@ -79,10 +80,16 @@ class Sheet(Stage):
         """What there is, what is painted with, and which one is shown alone (None or 0: all that are visible)."""
         self._objects = {info.id: info for info in objects}
         self.current, self._solo = current, solo or None
-        self.surface.proposal_id = current or 1
         hidden = frozenset(info.id for info in objects if not info.visible)
-        self.surface.shown = shown_ids(hidden, self._solo)
-        self._refresh()
+        surface, shown, proposed = self.surface, shown_ids(hidden, self._solo), current or 1
+        looks_same = np.array_equal(shown, surface.shown) and (
+            surface.proposal is None or surface.proposal_id == proposed
+        )
+        surface.shown, surface.proposal_id = shown, proposed
+        if looks_same:  # a stroke that needs a new object begins at once
+            self.update()
+        else:
+            self._refresh()
         self.reset_cursor()
 
     def set_keypoints(self, keypoints: KeypointSet | None, skeleton: Skeleton) -> None:
