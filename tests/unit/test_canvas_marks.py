@@ -129,6 +129,20 @@ def test_right_toggles_and_del_removes_the_point_under_the_pointer(qtbot: QtBot)
     assert len(removed) == 1
 
 
+def test_what_a_tool_drew_is_known_whoever_made_it_draw(qtbot: QtBot) -> None:
+    """Or its name for the next point stays on the picture when the pointer moves on."""
+    hand = keypoint_hand(qtbot)
+    canvas = hand.canvas
+    canvas.set_tool(Tool.BRUSH)
+    hand.hover(50, 10)
+    canvas.set_tool(Tool.KEYPOINT)  # by its key
+    canvas.grab()
+    assert canvas._tool.extent().width() > 0 and canvas._drawn.contains(canvas._tool.extent())
+    canvas.set_keypoints(points(head=(20, 10)), SKELETON)  # another frame: another name
+    canvas.grab()
+    assert canvas._drawn.contains(canvas._tool.extent())
+
+
 def test_points_may_not_be_changed_either(qtbot: QtBot) -> None:
     hand = keypoint_hand(qtbot, head=(20, 10))
     placed, toggled = heard(hand.canvas.keypoint_placed), heard(hand.canvas.keypoint_toggled)

@@ -84,6 +84,14 @@ def test_a_mark_looks_the_same_under_the_playhead(timeline: Timeline) -> None:
     assert rows and all(under.pixelColor(3, y) == before.pixelColor(3, y) for y in rows)
 
 
+def test_no_mark_is_cut_out_of_many_that_lie_side_by_side(timeline: Timeline) -> None:
+    states = np.full(100, LaneState.HUMAN, np.uint8)
+    timeline.set_lanes((Lane(1, "swan", (128, 0, 0), states, np.full(100, np.nan, np.float32)),))
+    timeline.set_playhead(50)
+    near, far = (timeline.grab(QRect(NAMES + x, LANES_Y, 1, 40)).toImage() for x in (512, 540))
+    assert near == far
+
+
 class Heard:
     """What a timeline says, in order."""
 

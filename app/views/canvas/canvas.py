@@ -200,6 +200,7 @@ class Canvas(Easel):
         for x, y, positive in self.clicks:
             click_dot(painter, self.to_window(x, y), positive)
         self._tool.paint(painter)
+        self._drawn = self._drawn.united(self._tool.extent())  # it may have changed without a word of the mouse
         if text := self.message or self._tool.hint():
             notice(painter, text, room)
 

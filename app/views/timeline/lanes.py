@@ -35,12 +35,17 @@ def draw_lanes(painter: QPainter, box: QRect, lanes: tuple[Lane, ...], axis: Axi
 def draw_marks_at(
     painter: QPainter, box: QRect, lanes: tuple[Lane, ...], axis: Axis, rows: Rows, frame: int, look: Look
 ) -> None:
-    """A person's marks in one frame once more, above a line that crosses them: it would make ◆ look like ◈."""
+    """A person's marks in one frame once more, above a line that crosses them: it would make ◆ look like ◈.
+
+    Not where they are drawn out over many frames: there it does not.
+    """
+    reach = int(2 * HALF / axis.scale)
     painter.save()
     painter.setClipRect(box)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     for i in rows.visible:
-        if (state := lanes[i].states[frame]) in (LaneState.HUMAN, LaneState.CORRECTED):
+        state, near = lanes[i].states[frame], lanes[i].states[max(0, frame - reach) : frame + reach + 1]
+        if state in (LaneState.HUMAN, LaneState.CORRECTED) and np.count_nonzero(near == state) == 1:
             y = box.top() + rows.top(i) + rows.row - 1 - detail.BELOW + 0.5
             place = QRectF(box.left() + axis.centre(frame), y, 0, 0)
             ink = look.ink(QColor(*lanes[i].colour))
