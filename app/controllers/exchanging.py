@@ -44,6 +44,7 @@ class Exchanging(QObject):
         session.closing.connect(self.stop)
         window.actions["file.export"].triggered.connect(lambda: self.ask())
         window.actions["file.import"].triggered.connect(lambda: self.ask_import())
+        window.actions["file.import_folder"].triggered.connect(lambda: self.ask_import(folder=True))
         self.progressed.connect(self._show)
 
     def close(self) -> None:
@@ -121,8 +122,9 @@ class Exchanging(QObject):
 
     # Import
 
-    def ask_import(self) -> None:
-        path = files.open_labels(self._window, self._settings["folder.last"])
+    def ask_import(self, folder: bool = False) -> None:
+        choose = files.open_label_folder if folder else files.open_labels
+        path = choose(self._window, self._settings["folder.last"])
         if path is not None:
             self.take(path)
 

@@ -247,3 +247,18 @@ def test_what_is_dropped_is_opened_and_labels_are_read(desk: Desk, tmp_path: Pat
     write_labels(tmp_path / "00000.png", LabelMap(desk.truth[0]))
     drop(desk, tmp_path / "00000.png")
     desk.wait(lambda: set(desk.stored) == {0, 2, 5})
+
+
+def test_a_folder_of_masks_is_imported_from_the_menu(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file dialog chooses files alone: masks of many frames would have to be dropped."""
+    for frame in (0, 5):
+        write_labels(tmp_path / "masks" / f"{frame:05d}.png", LabelMap(desk.truth[frame]))
+    monkeypatch.setattr(files, "open_label_folder", lambda parent, folder: tmp_path / "masks")
+    desk.open()
+    desk.does("file.import_folder")
+    desk.wait(lambda: sorted(desk.stored) == [0, 5])
+    assert all(np.array_equal(desk.stored[frame], desk.truth[frame]) for frame in (0, 5))
+    desk.does("edit.undo")
+    assert desk.stored == {}

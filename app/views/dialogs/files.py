@@ -40,6 +40,12 @@ def open_labels(parent: QWidget, folder: str = "") -> Path | None:
     return Path(path) if path else None
 
 
+def open_label_folder(parent: QWidget, folder: str = "") -> Path | None:
+    """A folder of labels to import that the user chose, or None."""
+    path = QFileDialog.getExistingDirectory(parent, tr("Import a folder of masks"), folder)
+    return Path(path) if path else None
+
+
 def save_project(parent: QWidget, suggested: Path) -> Path | None:
     """Where to save a project, with its suffix, or None."""
     kinds = f"{tr('MER projects')} (*.mer)"
