@@ -66,3 +66,19 @@ def test_stages(qtbot: QtBot, dialog: ExportDialog, tmp_path: Path) -> None:
     assert dialog.problem.text() == "no room" and dialog.button.text() == "Export"
     dialog.finish(tmp_path, 49)
     assert dialog.says.whole() == "49 files, checked." and dialog.button.text() == "Show folder"
+
+
+def test_one_export_may_follow_another(qtbot: QtBot, dialog: ExportDialog, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    dialog.choose("davis")
+    dialog.path.setText(str(elsewhere / "masks"))
+    dialog.button.click()
+    assert not dialog.formats.isEnabled()
+    dialog.finish(elsewhere / "masks", 49)
+    dialog.choose("coco")
+    assert dialog.button.text() == "Export" and Path(dialog.path.text()).parent == elsewhere
+    dialog.finish(elsewhere / "a.json", 1)
+    item = dialog.formats.visualItemRect(dialog.formats.currentItem())
+    qtbot.mouseClick(dialog.formats.viewport(), Qt.MouseButton.LeftButton, pos=item.center())
+    assert dialog.button.text() == "Export", "the same format once more"

@@ -96,6 +96,7 @@ class ExportDialog(QDialog):
         self.cancel.clicked.connect(self.close)
         self._lay_out()
         self.formats.currentItemChanged.connect(lambda: self._show_format())
+        self.formats.itemClicked.connect(lambda: self._once_more())
         wanted = str(self._last.get("format", ""))
         usable = [c.id for c in choices if not c.reason]
         self.choose(wanted if wanted in usable else (usable[0] if usable else choices[0].id))
@@ -220,7 +221,13 @@ class ExportDialog(QDialog):
         column.addStretch()
         return page
 
+    def _once_more(self) -> None:
+        """One export is done, and another is wanted."""
+        if self._stage is _Stage.DONE:
+            self._enter(_Stage.CHOOSE)
+
     def _show_format(self) -> None:
+        self._once_more()
         choice = self._choices[self.format]
         while self._form.rowCount():
             self._form.removeRow(0)
@@ -261,6 +268,7 @@ class ExportDialog(QDialog):
                 if choice.suffix and target.suffix.lower() != choice.suffix:
                     target = target.with_name(target.name + choice.suffix)
                 self._where.set_text(str(target))
+                self._last = self.state()  # the next one goes there as well
                 self.set_progress(0, 1, False)
                 self.says.set_text(self.tr("Preparing…"))
                 self.requested.emit(
@@ -277,7 +285,7 @@ class ExportDialog(QDialog):
     def _enter(self, stage: _Stage) -> None:
         self._stage = stage
         self.problem.hide()
-        self.formats.setEnabled(stage is _Stage.CHOOSE)
+        self.formats.setEnabled(stage is not _Stage.RUN)
         self._pages.setCurrentIndex(0 if stage is _Stage.CHOOSE else 1)
         self.bar.setVisible(stage is _Stage.RUN)
         self._mark.setVisible(stage is _Stage.DONE)
