@@ -39,6 +39,12 @@ from app.views.theme import UNIT, colours
 from app.views.welcome import WelcomePage
 
 SMALLEST, USUAL = QSize(1024, 640), QSize(1280, 800)
+FRAME = QSize(2, 40)  # what the system puts around a window, about
+
+
+def first_size(screen: QSize) -> QSize:
+    """Of a window that nobody gave a size yet: the usual one, or as much of it as the screen has room for."""
+    return USUAL.boundedTo(screen - FRAME).expandedTo(SMALLEST)
 
 
 def remembered() -> QSettings:
@@ -213,7 +219,7 @@ class MainWindow(QMainWindow):
     def _restore(self) -> None:
         geometry = self._settings.value("window/geometry")
         if not (isinstance(geometry, QByteArray) and self.restoreGeometry(geometry)):
-            self.resize(USUAL)
+            self.resize(first_size(self.screen().availableGeometry().size()))
         self._editor.restore(self._settings, self.actions)
 
     def closeEvent(self, event: QCloseEvent) -> None:

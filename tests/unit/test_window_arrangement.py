@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QSettings, Qt
+from PySide6.QtCore import QSettings, QSize, Qt
 from PySide6.QtWidgets import QApplication, QPushButton, QSplitter
 from pytestqt.qtbot import QtBot
 
-from app.views.main_window import MainWindow, remembered
+from app.views.main_window import SMALLEST, USUAL, MainWindow, first_size, remembered
 from tests.bare_windows import build, settings, window
 
 __all__ = ["settings", "window"]
@@ -85,3 +85,11 @@ def test_a_low_window_still_shows_all_tools(window: MainWindow, qtbot: QtBot) ->
     tools = bar.findChildren(QPushButton)
     assert len(tools) == 10
     assert all(tool.isVisible() and bar.rect().contains(tool.geometry()) for tool in tools)
+
+
+def test_a_first_window_is_no_larger_than_its_screen() -> None:
+    """Its last line, which says what is going on, would lie beyond the edge."""
+    assert first_size(QSize(1920, 1080)) == USUAL
+    small = first_size(QSize(1280, 720))
+    assert small.width() < 1280 and small.height() < 700
+    assert first_size(QSize(800, 480)) == SMALLEST
