@@ -37,14 +37,14 @@ from app.views.notice_bar import Notice, NoticeBar
 from app.views.status_line import Gauge, StatusLine
 from app.views.theme import UNIT, colours
 from app.views.welcome import WelcomePage
+from app.views.widgets import fitted
 
 SMALLEST, USUAL = QSize(1024, 640), QSize(1280, 800)
-FRAME = QSize(2, 40)  # what the system puts around a window, about
 
 
 def first_size(screen: QSize) -> QSize:
     """Of a window that nobody gave a size yet: the usual one, or as much of it as the screen has room for."""
-    return USUAL.boundedTo(screen - FRAME).expandedTo(SMALLEST)
+    return fitted(USUAL, screen).expandedTo(SMALLEST)
 
 
 def remembered() -> QSettings:

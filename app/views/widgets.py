@@ -79,6 +79,11 @@ class ActionButton(QPushButton):
             self.set_icon(self._icon)
 
 
+def fitted(wanted: QSize, screen: QSize) -> QSize:
+    """The size of a new window, or as much of it as a screen has room for, with what the system puts around it."""
+    return wanted.boundedTo(screen - QSize(2, 40))
+
+
 class Elided(QLabel):
     """One line of text that ends in … where there is no room for all of it; the tooltip has the rest."""
 

@@ -5,11 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QSettings, QSize, Qt
+from PySide6.QtCore import QRect, QSettings, QSize, Qt
+from PySide6.QtGui import QScreen
 from PySide6.QtWidgets import QApplication, QPushButton, QSplitter
 from pytestqt.qtbot import QtBot
 
+from app.core.keymap import KeyMap
+from app.views.dialogs.keys import KeysPage
 from app.views.main_window import SMALLEST, USUAL, MainWindow, first_size, remembered
+from app.views.training.window import TrainingWindow
 from tests.bare_windows import build, settings, window
 
 __all__ = ["settings", "window"]
@@ -93,3 +97,10 @@ def test_a_first_window_is_no_larger_than_its_screen() -> None:
     small = first_size(QSize(1280, 720))
     assert small.width() < 1280 and small.height() < 700
     assert first_size(QSize(800, 480)) == SMALLEST
+
+
+def test_nor_are_the_windows_beside_it(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(QScreen, "availableGeometry", lambda screen: QRect(0, 0, 1000, 600))
+    for beside in (KeysPage(KeyMap()), TrainingWindow()):
+        qtbot.addWidget(beside)
+        assert beside.width() < 1000 and beside.height() < 580

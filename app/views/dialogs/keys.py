@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import QDialog, QGridLayout, QHBoxLayout, QLabel, QLineEdit, QScrollArea, QVBoxLayout, QWidget
 
 from app.core.actions import GESTURES, SUBMENUS, Action, Category, grouped
@@ -10,7 +10,7 @@ from app.core.keymap import KeyMap
 from app.views import wording
 from app.views.action_set import words
 from app.views.theme import UNIT
-from app.views.widgets import KeyCap, row
+from app.views.widgets import KeyCap, fitted, row
 
 COLUMNS = 3
 HEADING_ROWS = 2  # what a heading takes of a column's height, in rows
@@ -48,7 +48,7 @@ class KeysPage(QDialog):
         super().__init__(parent)
         self.setWindowTitle(self.tr("Keys"))
         self.setModal(False)
-        self.resize(120 * UNIT, 94 * UNIT)
+        self.resize(fitted(QSize(120 * UNIT, 94 * UNIT), self.screen().availableGeometry().size()))
         self._keymap = keymap
         self._search = QLineEdit()
         self._search.setPlaceholderText(self.tr("Search for an action or a key"))

@@ -13,7 +13,7 @@ from app.views import icons, wording
 from app.views.theme import UNIT
 from app.views.training.proof import ProofPage
 from app.views.training.run_page import RunPage
-from app.views.widgets import EmptyState, push_button, row
+from app.views.widgets import EmptyState, fitted, push_button, row
 
 _ICONS = {
     State.RUNNING: ("ph.play-circle", "accent_text"),
@@ -59,7 +59,7 @@ class TrainingWindow(QWidget):
         layout.addWidget(self._pages, 1)
         self.setLayout(layout)
         self.proof.left.connect(lambda: self.show_proof(False))
-        self.resize(132 * UNIT, 88 * UNIT)
+        self.resize(fitted(QSize(132 * UNIT, 88 * UNIT), self.screen().availableGeometry().size()))
 
     @property
     def current(self) -> Path | None:
