@@ -80,6 +80,18 @@ def test_that_footage_is_little_can_be_read_to_its_end(dialog: TrainDialog, tmp_
     assert says.height() >= says.heightForWidth(says.width()) > says.fontMetrics().height()
 
 
+def test_what_goes_wrong_takes_no_room_from_the_choices(dialog: TrainDialog, tmp_path: Path) -> None:
+    dialog.set_folders([tmp_path])
+    dialog.set_footage(FOUND)
+    dialog._show_more(True)
+    dialog.fail("/somewhere: only 52 MB are free, and a run needs about 300 MB; make room or choose another. " * 2)
+    layout = dialog.layout()
+    assert layout is not None
+    layout.activate()
+    assert dialog._form.height() >= dialog._form.sizeHint().height()
+    assert dialog.problem.height() >= dialog.problem.heightForWidth(dialog.problem.width())
+
+
 def test_the_budget_is_minutes_or_steps(dialog: TrainDialog, tmp_path: Path, qtbot: QtBot) -> None:
     dialog.set_folders([tmp_path])
     with qtbot.waitSignal(dialog.pace_wanted) as asked:

@@ -127,6 +127,7 @@ class TrainDialog(QDialog):
         """Say why not; everything can be changed and tried again."""
         self.problem.setText(why)
         self.problem.show()
+        self._fit()
         self.set_pace(self._pace)
 
     def chosen(self) -> tuple[Path, ...]:
@@ -234,7 +235,8 @@ class TrainDialog(QDialog):
         layout = self.layout()
         if layout is not None:
             layout.activate()
-            self.resize(self.width(), layout.totalSizeHint().height())
+            wraps, hint = layout.hasHeightForWidth(), layout.totalSizeHint().height()
+            self.resize(self.width(), layout.totalHeightForWidth(self.width()) if wraps else hint)
 
     def _folders_changed(self) -> None:
         self.problem.hide()
