@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor
 
 from model.affinity import Affinity, Radius, WindowPair, windowed_affinity
@@ -17,29 +18,43 @@ JUDGED_AT = 0.05
 
 
 def frame_affinity(
-    query: Tensor, keys: Tensor, options: PropagationOptions, anchored: Sequence[bool] | None = None
+    query: Tensor,
+    keys: Tensor,
+    options: PropagationOptions,
+    anchored: Sequence[bool] | None = None,
+    moved: Sequence[Tensor | None] | None = None,
 ) -> Affinity:
     """The affinity of a frame [C, h, w] to its references [R, C, h, w], all as `FeatureStore.get` gives them.
 
     anchored: [R] which of them are anchors, with the head start `options.trust`; none when left out.
+    moved:    [R] how far windows that follow what moves are moved, as of `model.following`; none when left out. These
+              references are looked at in both places.
     """
     anchored = anchored or [False] * len(keys)
+    none: list[Tensor | None] = [None] * len(keys)
+    moved = moved if moved and options.sampler == "fixed" else none
+    again = [r for r, shift in enumerate(moved) if shift is not None]
+    looked_at = [*range(len(keys)), *again]
     wide = options.radius_with(sum(anchored))
-    radius: Radius | WindowPair = [wide if anchor else options.radius for anchor in anchored]
+    radii = [wide if anchor else options.radius for anchor in anchored] + [options.follow_radius] * len(again)
+    radius: Radius | WindowPair = radii
     if options.sampler != "fixed":
         looks = without_colour(query), without_colour(keys)
         sampler = SamplerOptions(size=options.sampler, clusters=options.clusters, threshold=options.grow_above)
         radius = sample_windows(*looks, sampler).windows
     affinity = windowed_affinity(
         as_query(query, options.colour),
-        keys,
+        torch.cat([keys, keys[again]]) if again else keys,
         radius=radius,
-        top_k=options.top_k,
+        top_k=options.top_k * (2 if again else 1),
         temperature=options.temperature_with(sum(anchored)),
         window=options.window,
         zero=common_product(query, options.colour),
-        bias=[options.trust * anchor for anchor in anchored],
+        bias=[options.trust * anchored[r] for r in looked_at],
+        shift=[*none, *(moved[r] for r in again)] if again else None,
     )
+    if again:
+        affinity = affinity.united(looked_at, options.top_k)
     return affinity if options.compact is None else compact_votes(affinity, options.compact)
 
 

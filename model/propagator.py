@@ -15,6 +15,7 @@ from torch import Tensor
 
 from model.affinity import Affinity
 from model.features import FeatureExtractor, fill_in
+from model.following import displacements
 from model.labels import Channels
 from model.mask_decoder import MaskDecoder
 from model.matching import carry, confidence, frame_affinity
@@ -334,12 +335,14 @@ class _Walk:
             nothing = torch.zeros(self._channels.count, *self._channels.grid, device=self._store.device)
             entry = Entry(nothing, torch.zeros(self._channels.count, dtype=torch.bool))
             return entry, entry, torch.ones(self._channels.grid), None
+        latest = min((r for r, met in zip(references, behind, strict=True) if met), key=lambda r: abs(frame - r))
         query, keys = self._store.match(frame, references, image, self._options.value or "cached")
         values = torch.stack([entry.values for entry in references.values()])
         known = torch.stack([entry.known for entry in references.values()])
         with self._stopwatch("affinity"):
             anchored = [reference in self._anchors for reference in references]
-            affinity = frame_affinity(query, keys, self._options, anchored)
+            moved = displacements(references, self._anchors, latest) if self._options.follow_radius else None
+            affinity = frame_affinity(query, keys, self._options, anchored, moved)
             carried = carry(affinity, values, known)
             sure = confidence(affinity, self._options.temperature_with(sum(anchored))).cpu()
             disagreement = self._disagreement(affinity, query, keys, values, carried) if self._options.cycle else None

@@ -155,6 +155,8 @@ class PropagationOptions:
                  worth more than labels that were carried.
     anchor_radius: the radius in an anchor that is the only one, and may lie far back in time; never less than `radius`.
                  Between anchors nothing is far from one, and wide windows only add mistakes.
+    follow_radius: the radius of a second window in an anchor, where the object near a cell was then; 0 = no second one.
+                 It keeps anchors of use when their objects have gone elsewhere.
     anchors:     at most so many anchors, the nearest in time, serve as permanent references of one frame.
     long_term:   distances from the anchor behind the current frame that stay in memory beside it.
     short_term:  offsets behind the current frame.
@@ -182,6 +184,7 @@ class PropagationOptions:
     colour: float = 36.0
     trust: float = 0.04
     anchor_radius: int = 18
+    follow_radius: int = 12
     anchors: int = 4
     long_term: tuple[int, ...] = ()
     short_term: tuple[int, ...] = (1, 3, 5, 7, 10)
@@ -207,6 +210,7 @@ class PropagationOptions:
             "colour": self.colour >= 0,
             "trust": self.trust >= 0,
             "anchor_radius": self.anchor_radius >= 1,
+            "follow_radius": self.follow_radius >= 0,
             "anchors": self.anchors >= 1,
             "long_term": all(o >= 1 for o in self.long_term),
             "short_term": len(self.short_term) > 0 and all(o >= 1 for o in self.short_term),

@@ -25,6 +25,7 @@ RARE: dict[str, Callable[[str], object]] = {
     "trust": float,
     "several_temperature": float,
     "anchor_radius": int,
+    "follow_radius": int,
 }
 
 Device = Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1 or mps; the fastest when left out.")]

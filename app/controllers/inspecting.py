@@ -30,7 +30,9 @@ class Inspecting(QObject):
             self._window.canvas.set_votes(())
             self._window.canvas.say(self.tr("No other frame votes here: label one, and propagate"))
             return
-        query = Votes(frame, x, y, references, document.options, frozenset(document.references) & set(references))
+        known = ((reference, document.store.get(reference)) for reference in references)
+        labels = tuple((reference, labels) for reference, labels in known if labels is not None)
+        query = Votes(frame, x, y, references, document.options, labels)
         self._questions.ask(query, lambda votes: self._show(frame, votes), self._failed)
 
     def _show(self, frame: int, votes: tuple[Vote, ...]) -> None:

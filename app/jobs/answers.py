@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import cv2
 import numpy as np
 from torch import Tensor
@@ -25,11 +27,14 @@ from model.edges import EdgeGuide
 from model.encoder import STRIDE
 from model.features import FeatureExtractor, MotionFeatures, fill_in, without_colour
 from model.flow import FlowOptions, Motion
+from model.following import displacements
+from model.labels import Channels
 from model.matching import frame_affinity
+from model.memory import Entry
 from model.pictures import RAMP, cluster_picture, feature_colours, flow_colours, flow_wheel, map_picture
 from model.propagator import Propagator, working_size
 from model.sampler import SamplerOptions, sample_windows
-from model.types import BoolArray, PropagationOptions, UInt8Array
+from model.types import Anchor, BoolArray, PropagationOptions, UInt8Array
 from model.video import VideoSource
 
 _WHEEL, _RAMP_HEIGHT = 48, 10  # pixels of the legends
@@ -103,13 +108,27 @@ class Answers:
         return tuple(Vote(query.references[v.reference], x, y, v.weight) for v, x, y in places)
 
     def _affinity(self, query: Votes) -> Affinity:
-        wanted = (query.frame, query.references, query.anchored, query.options)
+        wanted = (query.frame, query.references, query.labels, query.options)
         if self._matched is None or self._matched[0] != wanted:
             options = fill_in(query.options, self._extractor)
             store = self._propagator.store(options)
             keys = store.match(query.frame, query.references, value=options.value or "off")
-            self._matched = wanted, frame_affinity(*keys, options, [r in query.anchored for r in query.references])
+            human = {frame for frame, labels in query.labels if labels.is_human}
+            moved = self._moved(query, options, human) if options.follow_radius else None
+            affinity = frame_affinity(*keys, options, [r in human for r in query.references], moved)
+            self._matched = wanted, affinity
         return self._matched[1]
+
+    def _moved(self, query: Votes, options: PropagationOptions, human: Collection[int]) -> list[Tensor | None] | None:
+        """How far windows follow what is labelled. Labels came last from the reference that is nearest in time."""
+        frames = {frame: (known.whole_labels(), known.whole_keypoints()) for frame, known in query.labels}
+        if frames.keys() != set(query.references):
+            return None
+        objects = {n for labels, _ in frames.values() if labels is not None for n in labels.objects}
+        points = dict.fromkeys(name for _, points in frames.values() if points is not None for name in points.names)
+        channels = Channels(tuple(sorted(objects)), tuple(points), self._source.size, self._size(options))
+        entries = {frame: Entry(*channels.encode(Anchor(frame, *said))) for frame, said in frames.items()}
+        return displacements(entries, human, min(frames, key=lambda frame: abs(frame - query.frame)))
 
     def _segment(self, query: ClickSegment) -> Segment:
         wanted = query.frame, query.options

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from app.core.annotations import FrameLabels
 from model.types import BoolArray, PropagationOptions, UInt8Array
 
 
@@ -46,7 +47,7 @@ class ValueMap:
 class Votes:
     """Who votes for the label of a pixel. Answer: tuple of `Vote`, heaviest first.
 
-    x, y: source pixels. references: the frames that are looked at. anchored: those of them that a person labelled.
+    x, y: source pixels. references: the frames that are looked at. labels: what is known of them, by frame.
     """
 
     frame: int
@@ -54,7 +55,7 @@ class Votes:
     y: float
     references: tuple[int, ...]
     options: PropagationOptions
-    anchored: frozenset[int] = frozenset()
+    labels: tuple[tuple[int, FrameLabels], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,10 @@ from model.affinity.dense import dense_affinity, sampled_logits
 from model.affinity.reference import reference_affinity
 from model.affinity.tiled import windowed_affinity
 from model.affinity.votes import Affinity, Vote
-from model.affinity.window import Radius, WindowPair
+from model.affinity.window import TILE, Radius, WindowPair
 
 __all__ = [
+    "TILE",
     "Affinity",
     "Radius",
     "Vote",

@@ -20,9 +20,9 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from model.affinity.votes import Affinity
+from model.affinity.window import TILE as _TILE
 from model.affinity.window import Radius, WindowPair, squared_reach
 
-TILE = 8  # query cells along each side of a tile
 BLOCK = 64  # reference cells at a time
 SPARE = 4  # candidates beyond k that the search hands to the comparison in fp32
 MOST_VOTES = 32  # of one cell: they are kept in registers
@@ -47,6 +47,7 @@ def fused_affinity(
     window: str = "circle",
     zero: Tensor | None = None,
     bias: Sequence[float] | None = None,
+    shift: Sequence[Tensor | None] | None = None,
     dtype: torch.dtype = torch.bfloat16,
 ) -> Affinity:
     """The same as `windowed_affinity`, for what `fits`; two windows only as `combine="logits"`.
@@ -67,9 +68,9 @@ def fused_affinity(
     widest, limits, rings = _limits(radius, count, zero, shared)
     weight = torch.empty(cells, k, device=query.device)
     index = torch.empty(cells, k, dtype=torch.int64, device=query.device)
-    tiles = triton.cdiv(height, TILE) * triton.cdiv(width, TILE)
+    rows, columns = triton.cdiv(height, _TILE), triton.cdiv(width, _TILE)
     with torch.cuda.device_of(query):
-        _windowed_top_k[(tiles,)](
+        _windowed_top_k[(rows * columns,)](
             pad(queries.to(dtype), (0, main + tail - channels)),
             pad((keys - common).to(dtype), (0, main + tail - channels)),
             queries,
@@ -78,6 +79,7 @@ def fused_affinity(
             _floats(tuple(bias or (0.0,) * count), query.device),
             *rings,
             shared,
+            _moves(shift, rows * columns, query.device),
             weight,
             index,
             height,
@@ -87,13 +89,14 @@ def fused_affinity(
             widest,
             1 / temperature,
             CIRCLE=window == "circle",
+            MOVED=shift is not None,
             RINGS=isinstance(radius, Tensor | WindowPair),
             KEPT=k,
             FOUND=k + SPARE,
             SLOTS=triton.next_power_of_2(k + SPARE),
             MAIN=main,
             TAIL=tail,
-            TILE=TILE,
+            TILE=_TILE,
             BLOCK=BLOCK,
             **OPTIONS,
         )
@@ -130,6 +133,15 @@ def _limits(
     return widest, _squares((widest,) * count, shared.device), (near**2, far**2, share.contiguous(), nothing)
 
 
+def _moves(shift: Sequence[Tensor | None] | None, tiles: int, device: torch.device) -> Tensor:
+    """int32 [R, tiles, 2]: how far each tile's windows are moved; of a single reference that nobody reads, if not."""
+    moves = torch.zeros(1 if shift is None else len(shift), tiles, 2, dtype=torch.int32, device=device)
+    for row, moved in zip(moves, shift or (), strict=False):
+        if moved is not None:
+            row.copy_(moved.view(-1, 2))
+    return moves
+
+
 @lru_cache(maxsize=32)
 def _squares(radii: tuple[int, ...], device: torch.device) -> Tensor:
     """Kept: a copy to the device for every frame would make the host wait for it."""
@@ -164,6 +176,7 @@ def _windowed_top_k(
     share,
     zero,
     shared,  # [h*w] products with what the keys share
+    moves,  # [R, tiles, 2] int32, read where MOVED
     weight,  # [h*w, KEPT] float32, what comes out
     index,  # [h*w, KEPT] int64
     height,
@@ -173,6 +186,7 @@ def _windowed_top_k(
     radius,
     sharpness,
     CIRCLE: tl.constexpr,
+    MOVED: tl.constexpr,
     RINGS: tl.constexpr,
     KEPT: tl.constexpr,
     FOUND: tl.constexpr,
@@ -200,11 +214,6 @@ def _windowed_top_k(
         near_square, far_square = tl.load(near + cell), tl.load(far + cell)
         far_share, nothing = tl.load(share + cell), tl.load(zero + cell)
 
-    # The rectangle of reference cells that the tile's windows touch, counted line by line.
-    top, left = tl.maximum(corner_y - radius, 0), tl.maximum(corner_x - radius, 0)
-    across = tl.minimum(corner_x + TILE + radius, width) - left
-    touched = across * (tl.minimum(corner_y + TILE + radius, height) - top)
-
     # Slots beyond FOUND only fill up to a power of two: nothing is worse than they are good, so nothing takes them.
     slots = tl.arange(0, SLOTS)[None, :]
     best = tl.zeros((TILE * TILE, SLOTS), tl.float32) + tl.where(slots < FOUND, float("-inf"), float("inf"))
@@ -213,6 +222,14 @@ def _windowed_top_k(
     columns = tl.arange(0, BLOCK)
     for reference in range(count):
         limit, ahead = tl.load(limits + reference), tl.load(bias + reference)
+        down, right = 0, 0
+        if MOVED:
+            move = moves + 2 * (reference * tl.num_programs(0) + tl.program_id(0))
+            down, right = tl.load(move), tl.load(move + 1)
+        # The rectangle of reference cells that the tile's windows touch, counted line by line; none if it is outside.
+        top, left = tl.maximum(corner_y + down - radius, 0), tl.maximum(corner_x + right - radius, 0)
+        across = tl.maximum(tl.minimum(corner_x + right + TILE + radius, width) - left, 0)
+        touched = across * tl.maximum(tl.minimum(corner_y + down + TILE + radius, height) - top, 0)
         for start in range(0, touched, BLOCK):
             number = start + columns
             key_y, key_x = top + number // across, left + number % across
@@ -223,7 +240,7 @@ def _windowed_top_k(
                 key_tail = tl.load(keys + key[:, None] * stride + tail[None, :])
                 product = tl.dot(query_tail, tl.trans(key_tail), acc=product, input_precision="ieee")
             product += base[:, None] + ahead
-            reach = _reach(key_y[None, :] - y[:, None], key_x[None, :] - x[:, None], CIRCLE)
+            reach = _reach(key_y[None, :] - down - y[:, None], key_x[None, :] - right - x[:, None], CIRCLE)
             seen = (reach <= limit) & (number < touched)[None, :]
             if RINGS:
                 bent = far_share[:, None] * (product - nothing[:, None]) + nothing[:, None]

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from model.affinity.votes import Affinity
-from model.affinity.window import Radius, WindowPair
+from model.affinity.window import TILE, Radius, WindowPair
 
 
 @torch.no_grad()
@@ -22,6 +22,7 @@ def reference_affinity(
     window: str = "circle",
     zero: Tensor | None = None,
     bias: Sequence[float] | None = None,
+    shift: Sequence[Tensor | None] | None = None,
 ) -> Affinity:
     """The same as `windowed_affinity`, in fp32 on the features' device."""
     count, _, height, width = references.shape
@@ -44,7 +45,7 @@ def reference_affinity(
                     reach = [int(radius[y, x])] * count
                 else:
                     reach = [radius] * count if isinstance(radius, int) else list(radius)
-                seen = _window(logits, y, x, reach, window)
+                seen = _window(logits, y, x, reach, window, shift)
                 best, index = (logits / temperature).masked_fill(~seen, -torch.inf).flatten().topk(k)
                 weight = best.softmax(0)
             weights.append(weight)
@@ -52,13 +53,20 @@ def reference_affinity(
     return Affinity(torch.stack(weights), torch.stack(indices), (height, width), count)
 
 
-def _window(like: Tensor, y: int, x: int, radii: list[int], window: str) -> Tensor:
+def _window(
+    like: Tensor, y: int, x: int, radii: list[int], window: str, shift: Sequence[Tensor | None] | None = None
+) -> Tensor:
     """bool [R, h, w]: what the cell (y, x) sees of references of this size, so far in each."""
-    down = torch.arange(like.shape[1], device=like.device)[:, None] - y
-    across = torch.arange(like.shape[2], device=like.device) - x
-    if window == "square":
-        return torch.stack([(down.abs() <= r) & (across.abs() <= r) for r in radii])
-    return torch.stack([down**2 + across**2 <= r * r for r in radii])
+    seen = []
+    for radius, moved in zip(radii, shift or [None] * len(radii), strict=True):
+        dy, dx = (0, 0) if moved is None else moved[y // TILE, x // TILE].tolist()
+        down = torch.arange(like.shape[1], device=like.device)[:, None] - (y + dy)
+        across = torch.arange(like.shape[2], device=like.device) - (x + dx)
+        if window == "square":
+            seen.append((down.abs() <= radius) & (across.abs() <= radius))
+        else:
+            seen.append(down**2 + across**2 <= radius**2)
+    return torch.stack(seen)
 
 
 def _pair(logits: Tensor, first: Tensor, second: Tensor, windows: WindowPair, k: int) -> tuple[Tensor, Tensor]:

@@ -34,6 +34,7 @@ def windowed_affinity(
     window: str = "circle",
     zero: Tensor | None = None,
     bias: Sequence[float] | None = None,
+    shift: Sequence[Tensor | None] | None = None,
     dtype: torch.dtype | None = None,
 ) -> Affinity:
     """The top-k votes of each query cell among the cells that its windows hold in all references (eqs 1 and 3).
@@ -46,11 +47,14 @@ def windowed_affinity(
             the k heaviest of their mean, rescaled.
     zero:   [h, w] the <q, k> of cells with nothing in common, 0 if left out. Only two windows added as logits ask.
     bias:   [R] what every <q, k> of a reference gets on top; nothing when left out.
+    shift:  [R] how far windows are moved in a reference: (dy, dx) cells for each tile of TILE² query cells, integers
+            [ceil(h/TILE), ceil(w/TILE), 2], or None for not at all. Not with windows that differ from cell to cell.
     dtype:  of the search for candidates; None = bf16 where the device is quick at it, else fp32.
     """
     count, channels, height, width = references.shape
     assert query.shape == (channels, height, width) and query.device == references.device
     assert bias is None or len(bias) == count, f"{len(bias)} biases for {count} references"
+    assert shift is None or (len(shift) == count and isinstance(radius, int | Sequence)), "one shift for each reference"
     if isinstance(radius, WindowPair) and (radius.delta == 0 or radius.combine == "mixture"):
 
         def within(reach: Tensor) -> Affinity:
@@ -83,6 +87,7 @@ def windowed_affinity(
             window=window,
             zero=zero,
             bias=bias,
+            shift=shift,
             dtype=dtype,
         )
         return fused
@@ -90,11 +95,16 @@ def windowed_affinity(
     queries = query.permute(1, 2, 0).reshape(cells, channels)
     limits = _limits(radius, count, zero, query.device)
     radii = [math.isqrt(int(limits.far.max()))] * count if isinstance(limits, _Rings) else limits
-    tilings = [tiling(height, width, r, window, query.device) for r in radii]
+    shift = shift or [None] * count
+    tilings = [
+        tiling(height, width, r, window, query.device, moved=moved is not None)
+        for r, moved in zip(radii, shift, strict=True)
+    ]
     places = tilings[0].places
 
     ahead = torch.tensor([0.0] * count if bias is None else list(bias), device=query.device)
-    index, logits = _search(queries, keys, ahead, tilings, limits, min(k + SPARE, count * cells), dtype)
+    touched = [tiles.keys_moved(moved) for tiles, moved in zip(tilings, shift, strict=True)]
+    index, logits = _search(queries, keys, ahead, tilings, touched, limits, min(k + SPARE, count * cells), dtype)
     best = largest(logits, k)
     weight = logits.gather(1, best).div_(temperature).softmax(1)
     return Affinity(weight[places], index.gather(1, best)[places], (height, width), count)
@@ -151,13 +161,14 @@ def _search(
     keys: Tensor,
     ahead: Tensor,
     tilings: Sequence[Tiling],
+    touched: Sequence[Tensor],
     limits: Sequence[int] | _Rings,
     candidates: int,
     dtype: torch.dtype,
 ) -> tuple[Tensor, Tensor]:
     """The best candidates of every query: indices into R*h*w cells and what counts in fp32, both [N*Q, candidates].
 
-    tilings: one for each reference, which differ in how far its windows reach.
+    tilings: one for each reference, which differ in how far its windows reach; touched: their keys, as they are moved.
     """
     count, cells, channels = keys.shape
     hidden = torch.finfo(dtype).min / 4  # two may add up; infinities would not survive packing
@@ -195,7 +206,7 @@ def _search(
     for start in range(0, len(among), step):
         chosen = among[start : start + step]
         n = len(chosen)
-        halos = [tiles.keys[start : start + step] + r * (cells + 1) for r, tiles in enumerate(tilings)]
+        halos = [tiles[start : start + step] + r * (cells + 1) for r, tiles in enumerate(touched)]
         places = torch.cat([*halos, outside.expand(n, -1)], dim=1)
         q = query_table.index_select(0, chosen.flatten()).view(n, TILE**2, -1)
         k = key_table.index_select(0, places.flatten()).view(n, columns, -1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -53,6 +54,21 @@ class Affinity:
         """The same votes with their weights raised to a power: as a temperature so many times lower would have them."""
         weight = self.weight**power
         return Affinity(weight / weight.sum(1, keepdim=True), self.index, self.grid, self.references)
+
+    def united(self, stands_for: Sequence[int], k: int) -> Affinity:
+        """The k heaviest votes where some references are others once more, rescaled: nobody votes twice.
+
+        stands_for: [R] the reference that each of them is; the first ones are themselves. It takes 2 k votes to be sure
+        of k, if a reference may come twice.
+        """
+        height, width = self.grid
+        cells, count = height * width, len(set(stands_for))
+        number = torch.tensor(stands_for, device=self.index.device)
+        index = number[self.index // cells] * cells + self.index % cells
+        earlier = torch.ones(index.shape[1:] * 2, dtype=torch.bool, device=index.device).tril(-1)
+        again = ((index[:, :, None] == index[:, None]) & earlier).any(2)
+        weight, best = self.weight.masked_fill(again, 0).topk(min(k, index.shape[1]), dim=1)
+        return Affinity(weight / weight.sum(1, keepdim=True), index.gather(1, best), self.grid, count)
 
     def votes(self, y: int, x: int) -> list[Vote]:
         """Who voted for the query cell (y, x), heaviest first; cells without weight are left out."""

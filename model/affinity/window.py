@@ -13,6 +13,7 @@ Radius = int | Sequence[int] | Tensor
 """Window radius in cells, 0 or more: one for all, one per reference, or an integer map [h, w], one per query cell."""
 
 TILE = 8
+"""Query cells along each side of a tile: their windows lie, and are moved, together."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,34 +95,58 @@ class Tiling:
     keys:    int32 [N, K] cells of one reference; h*w (one past the last) where a window leaves the grid.
     reach:   int32 [Q, K] the smallest r² with which query q sees key k; the same for every tile.
     places:  int64 [h*w] where each cell of the grid is among the N*Q queries.
+    corner:  int64 [N, 2] the first cell (y, x) of each tile; halo: int64 [K, 2] where its keys are from there.
+    grid:    (h, w).
     """
 
     queries: Tensor
     keys: Tensor
     reach: Tensor
     places: Tensor
+    corner: Tensor
+    halo: Tensor
+    grid: tuple[int, int]
+
+    def keys_moved(self, shift: Tensor | None) -> Tensor:
+        """`keys` where the windows of each tile are moved by (dy, dx): integers [rows, columns, 2]; None = none."""
+        if shift is None:
+            return self.keys
+        y, x = (self.corner + shift.to(self.corner).view(-1, 2))[:, None].add(self.halo).unbind(2)
+        return _numbered(y, x, self.grid)
 
 
 @lru_cache(maxsize=8)
-def tiling(height: int, width: int, radius: int, window: str, device: torch.device) -> Tiling:
-    """The tiles of a height × width grid for windows of at most this radius."""
+def tiling(height: int, width: int, radius: int, window: str, device: torch.device, *, moved: bool = False) -> Tiling:
+    """The tiles of a height × width grid for windows of at most this radius. moved: they will be."""
     rows, columns = -(-height // TILE), -(-width // TILE)
     inner = torch.arange(TILE)
     query_y, query_x = inner.repeat_interleave(TILE), inner.repeat(TILE)
 
-    halo_y, halo_x = min(radius, height - 1), min(radius, width - 1)
+    halo_y, halo_x = (radius, radius) if moved else (min(radius, height - 1), min(radius, width - 1))
     halo = torch.cartesian_prod(torch.arange(-halo_y, TILE + halo_y), torch.arange(-halo_x, TILE + halo_x))
     reach = squared_reach(halo[:, 0] - query_y[:, None], halo[:, 1] - query_x[:, None], window)
     touched = (reach <= radius**2).any(dim=0)
-    key_y, key_x = halo[touched].unbind(1)
-
-    tile_y = (torch.arange(rows) * TILE).repeat_interleave(columns)[:, None]
-    tile_x = (torch.arange(columns) * TILE).repeat(rows)[:, None]
-    y, x = tile_y + key_y, tile_x + key_x
-    inside = (y >= 0) & (y < height) & (x >= 0) & (x < width)
-    keys = torch.where(inside, y * width + x, height * width).int()
+    halo = halo[touched]
+    corner = torch.cartesian_prod(torch.arange(rows), torch.arange(columns)) * TILE
+    tile_y, tile_x = corner[:, :1], corner[:, 1:]
+    keys = _numbered(tile_y + halo[:, 0], tile_x + halo[:, 1], (height, width))
     queries = (tile_y + query_y).clamp(max=height - 1) * width + (tile_x + query_x).clamp(max=width - 1)
 
     y, x = torch.arange(height)[:, None], torch.arange(width)
-    places = (y // TILE * columns + x // TILE) * TILE**2 + y % TILE * TILE + x % TILE
-    return Tiling(queries.to(device), keys.to(device), reach[:, touched].int().to(device), places.flatten().to(device))
+    places = ((y // TILE * columns + x // TILE) * TILE**2 + y % TILE * TILE + x % TILE).flatten()
+    return Tiling(
+        queries.to(device),
+        keys.to(device),
+        reach[:, touched].int().to(device),
+        places.to(device),
+        corner.to(device),
+        halo.to(device),
+        (height, width),
+    )
+
+
+def _numbered(y: Tensor, x: Tensor, grid: tuple[int, int]) -> Tensor:
+    """int32: the numbers of these cells of a grid, one past the last for what lies outside."""
+    height, width = grid
+    inside = (y >= 0) & (y < height) & (x >= 0) & (x < width)
+    return torch.where(inside, y * width + x, height * width).int()

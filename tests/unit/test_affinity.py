@@ -19,6 +19,7 @@ from model.affinity import (
     windowed_affinity,
 )
 from model.affinity.select import GROUP, largest, largest_of_many
+from model.affinity.window import TILE
 
 DEVICES = [
     "cpu",
@@ -59,6 +60,12 @@ def batched(pair: WindowPair) -> WindowPair:
     return WindowPair(pair.origin[None], pair.plus[None], pair.delta, pair.combine)
 
 
+def random_moves(height: int, width: int, seed: int) -> Tensor:
+    """Windows moved a little, or out of the picture."""
+    tiles = -(-height // TILE), -(-width // TILE)
+    return torch.randint(-12, 13, (*tiles, 2), generator=torch.manual_seed(seed))
+
+
 @st.composite
 def cases(draw: st.DrawFn) -> dict[str, object]:
     """Grids smaller than a tile and across several, windows of one cell and wider than the grid."""
@@ -68,9 +75,13 @@ def cases(draw: st.DrawFn) -> dict[str, object]:
     cell_radii = st.integers(0, 2**31).map(
         lambda seed: torch.randint(0, 14, (height, width), generator=torch.manual_seed(seed))
     )
+    radius = draw(st.one_of(radii, st.lists(radii, min_size=count, max_size=count), cell_radii))
+    moves = st.one_of(st.none(), st.integers(0, 2**31).map(lambda seed: random_moves(height, width, seed)))
+    shift = [None, *draw(st.lists(moves, min_size=count - 1, max_size=count - 1))]  # one holds a cell for everybody
     return {
         "features": random_features(count + 1, draw(st.integers(4, 24)), height, width, draw(st.integers(0, 2**31))),
-        "radius": draw(st.one_of(radii, st.lists(radii, min_size=count, max_size=count), cell_radii)),
+        "radius": radius,
+        "shift": None if isinstance(radius, Tensor) else shift,
         "top_k": draw(st.integers(1, 40)),
         "bias": draw(st.one_of(st.none(), st.lists(st.floats(-1, 1, width=32), min_size=count, max_size=count))),
         "window": draw(st.sampled_from(["circle", "square"])),
@@ -88,7 +99,7 @@ def test_fast_equals_obvious(device: str, case: dict[str, object]) -> None:
     if case["channels_last"]:
         features = features.contiguous(memory_format=torch.channels_last)
     query, references = features[0], features[1:]
-    options = {name: case[name] for name in ("radius", "top_k", "bias", "window")} | {"temperature": 0.2}
+    options = {name: case[name] for name in ("radius", "top_k", "bias", "window", "shift")} | {"temperature": 0.2}
     fast = windowed_affinity(query, references, dtype=torch.float32, **options)
     slow = reference_affinity(query, references, **options)
 

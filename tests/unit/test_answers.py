@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 import torch
 
+from app.core.annotations import FrameLabels, PackedMap
 from app.jobs.answers import Answers, enlarged
 from app.jobs.queries import Click, ClickSegment, Clusters, FeaturePca, Flow, Vote, Votes
 from model.features import load_extractor
 from model.matching import frame_affinity
 from model.propagator import Propagator
-from model.types import PropagationOptions
+from model.types import LabelMap, Origin, PropagationOptions
 from tests.videos import MemoryVideo, moving_squares
 
 HEIGHT, WIDTH = 64, 96
@@ -54,6 +55,21 @@ def test_votes_point_to_where_the_thing_was(parts) -> None:
     votes = parts[2](Votes(2, 14, 24, (0,), PropagationOptions(colour=0.0)))
     place = np.average([[v.x, v.y] for v in votes], axis=0, weights=[v.weight for v in votes])
     assert np.hypot(*(place - (14, 16))) < 5
+
+
+def test_votes_follow_what_is_labelled_into_an_anchor(parts) -> None:
+    """The square at the left has moved by 16 pixels since it was labelled, further than windows of 2 cells reach."""
+    truth = moving_squares(6, HEIGHT, WIDTH)[1]
+    here = (
+        FrameLabels(Origin.HUMAN, PackedMap.pack(LabelMap(truth[0]))),
+        FrameLabels(Origin.PROPAGATED, PackedMap.pack(LabelMap(truth[3]))),
+    )
+    y, x = np.argwhere(truth[4] == 7).mean(axis=0)
+    options = PropagationOptions(radius=2, anchor_radius=2, follow_radius=2, trust=1.0)
+    known = (0, here[0]), (3, here[1])
+    for labels, found in ((known, True), (known[:1], False)):  # nobody knows where it has gone
+        best = parts[2](Votes(4, x, y, (0, 3), options, labels))[0]
+        assert best.frame == 0 and (np.hypot(best.x - (x - 16), best.y - y) < 6) == found
 
 
 def test_pictures_show_what_is_there(parts) -> None:

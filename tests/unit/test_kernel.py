@@ -15,6 +15,7 @@ from torch.nn.functional import normalize
 
 from model.affinity import Affinity, WindowPair, reference_affinity
 from model.affinity.dispatch import _agrees, kernel_on
+from model.affinity.window import TILE
 
 pytest.importorskip("triton", reason="needs Triton, which comes with PyTorch's CUDA builds for Linux")
 
@@ -41,6 +42,11 @@ def pair(height: int, width: int) -> WindowPair:
     return WindowPair(torch.tensor(4), plus, 0.5, "logits")
 
 
+def moves(height: int, width: int) -> Tensor:
+    """For two references: how far each tile's windows are moved, some out of the picture."""
+    return torch.randint(-14, 15, (2, -(-height // TILE), -(-width // TILE), 2), generator=torch.manual_seed(2))
+
+
 def case(pictures: list[Tensor], **options: object) -> tuple[list[Tensor], dict[str, object]]:
     return pictures, {"top_k": 5, "temperature": 0.2, "dtype": torch.float32} | options
 
@@ -52,6 +58,10 @@ CASES = {
     "fewer cells than votes": case(features(2, 16, 2, 3), radius=1, top_k=20),
     "a head start for one reference": case(features(3, 68, 5, 9), radius=4, bias=[0.3, 0, -0.1]),
     "two windows and a head start": case(features(2, 12, 9, 10), radius=pair(9, 10), bias=[0.2, 0]),
+    "windows moved": case(features(3, 20, 9, 11), radius=3, shift=[None, *moves(9, 11)]),
+    "windows moved, and a radius for each reference": case(
+        features(3, 68, 10, 17), radius=[4, 2, 6], shift=[None, *moves(10, 17)], window="square"
+    ),
     "a single cell": case(features(1, 8, 1, 1), radius=2),
     "a radius for each cell": case(features(2, 12, 5, 9), radius=pair(5, 9).plus),
     "two windows": case(features(2, 12, 9, 10), radius=pair(9, 10)),
@@ -99,21 +109,23 @@ def test_it_is_used_only_where_it_agrees_with_the_obvious_way() -> None:
     assert _agrees(right, cpu) and not _agrees(wrong, cpu)
 
 
-@pytest.mark.parametrize("rings", [False, True])
-def test_the_kernel_compiles_without_a_gpu(rings: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("rings", "moved"), [(False, False), (False, True), (True, False)])
+def test_the_kernel_compiles_without_a_gpu(
+    rings: bool, moved: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """For the H100's generation, with the channels and votes that propagation has."""
     import triton
     from triton.backends.compiler import GPUTarget
     from triton.compiler import ASTSource
 
-    from model.affinity.kernel import BLOCK, OPTIONS, TILE, _windowed_top_k
+    from model.affinity.kernel import BLOCK, OPTIONS, _windowed_top_k
 
     monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
     kinds = dict.fromkeys(_windowed_top_k.arg_names, "i32")
-    kinds |= dict.fromkeys(("query", "keys"), "*bf16") | dict.fromkeys(("limits", "near", "far"), "*i32")
+    kinds |= dict.fromkeys(("query", "keys"), "*bf16") | dict.fromkeys(("limits", "near", "far", "moves"), "*i32")
     kinds |= dict.fromkeys(("exact_query", "exact_keys", "bias", "share", "zero", "shared", "weight"), "*fp32")
     kinds |= {"index": "*i64", "sharpness": "fp32"}
-    constants = {"CIRCLE": True, "RINGS": rings, "KEPT": 5, "FOUND": 9, "SLOTS": 16}
+    constants = {"CIRCLE": True, "MOVED": moved, "RINGS": rings, "KEPT": 12, "FOUND": 16, "SLOTS": 16}
     constants |= {"MAIN": 64, "TAIL": 16, "TILE": TILE, "BLOCK": BLOCK}
     kinds |= dict.fromkeys(constants, "constexpr")
     places = {(_windowed_top_k.arg_names.index(name),): value for name, value in constants.items()}

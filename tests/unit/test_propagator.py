@@ -164,7 +164,7 @@ def test_anchors_before_the_start_stay_references(monkeypatch: pytest.MonkeyPatc
         return original(query, keys, **kwargs)  # type: ignore[arg-type]
 
     monkeypatch.setattr(model.matching, "windowed_affinity", counted)
-    run(mask(0), mask(2), mask(4), start=5, stop=6)
+    run(mask(0), mask(2), mask(4), start=5, stop=6, options=replace(OPTIONS, follow_radius=0))
     assert seen == [3]
 
 
