@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 BACKGROUND = 0
 VOID = 255
 MAX_OBJECT_ID = 254
+_PIECE = 1 << 16
 
 UInt8Array = NDArray[np.uint8]
 FloatArray = NDArray[np.float32]
@@ -40,6 +41,15 @@ class Frame:
     image: UInt8Array
 
 
+def present_ids(ids: UInt8Array) -> set[int]:
+    """The values that a map [H, W] holds. Counted in pieces: as a whole, a large map would be widened eightfold."""
+    flat = ids.ravel()
+    found = np.zeros(256, bool)
+    for start in range(0, len(flat), _PIECE):
+        found |= np.bincount(flat[start : start + _PIECE], minlength=256) > 0
+    return set(np.flatnonzero(found).tolist())
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class LabelMap:
     """An immutable map of object ids over one frame.
@@ -56,8 +66,7 @@ class LabelMap:
     def __post_init__(self) -> None:
         if self.ids.ndim != 2 or self.ids.dtype != np.uint8:
             raise ValueError(f"a label map is uint8 [H, W], not {self.ids.dtype} {list(self.ids.shape)}")
-        present = {int(v) for v in np.flatnonzero(np.bincount(self.ids.ravel(), minlength=256))}
-        present -= {BACKGROUND, VOID}
+        present = present_ids(self.ids) - {BACKGROUND, VOID}
         known = set(self.objects)
         if bad := [v for v in known if not 1 <= v <= MAX_OBJECT_ID]:
             raise ValueError(f"object ids are 1..{MAX_OBJECT_ID}, not {bad[0]}")

@@ -24,6 +24,7 @@ from model.types import (
     PropagationOptions,
     PropagationRequest,
     UInt8Array,
+    present_ids,
 )
 from model.video import open_video
 
@@ -128,7 +129,7 @@ def _scorable(root: Path, names: Iterable[str] | None) -> tuple[DavisSequence, .
                 f"{sequence.name} has {len(sequence.masks)} ground-truth masks; at least 3 are needed, "
                 "because the first and the last frame are not scored"
             )
-        if not _ids(sequence.truth(0)) - {BACKGROUND, VOID}:
+        if not present_ids(sequence.truth(0)) - {BACKGROUND, VOID}:
             raise ValueError(
                 f"{sequence.masks[0]} shows no object to carry; save objects as ids 1..254 (255 is void, "
                 "although DAVIS-2016 uses it for the object)"
@@ -171,7 +172,7 @@ def _score(
     progress: Progress | None,
 ) -> SequenceScore:
     count = len(sequence.masks)
-    known = _ids(sequence.truth(0)) - {BACKGROUND, VOID}
+    known = present_ids(sequence.truth(0)) - {BACKGROUND, VOID}
     objects = sorted(known)
     found = set[int]()
     measures = np.full((count, len(objects), 2), np.nan)
@@ -187,8 +188,8 @@ def _score(
                     f"{truth.shape} (height, width); masks are scored at the size of the ground truth"
                 )
             measures[frame] = measure_frame(truth, ids, objects)
-            known |= _ids(truth) - {BACKGROUND, VOID}
-            found |= _ids(ids) - {BACKGROUND}
+            known |= present_ids(truth) - {BACKGROUND, VOID}
+            found |= present_ids(ids) - {BACKGROUND}
         if progress:
             progress(sequence.name, done, count)
     scored = measures[1:-1]
@@ -210,8 +211,3 @@ def _score(
         count,
         predictions.seconds,
     )
-
-
-def _ids(mask: UInt8Array) -> set[int]:
-    """The values that a mask uint8 [H, W] holds."""
-    return set(np.flatnonzero(np.bincount(mask.ravel())).tolist())

@@ -429,3 +429,11 @@ class TestDense:
             dense = dense_affinity(features[:1], features[None, 1:], radius=5, temperature=0.1)
         assert dense.dtype == torch.float32
         assert torch.allclose(dense.sum(-1), torch.ones(64), atol=1e-5)
+
+
+def test_votes_of_a_reference_that_comes_twice_are_counted_once() -> None:
+    """Cells 1 and 5 are one, in references 0 and 2, which are the same; 3 is of another."""
+    affinity = Affinity(torch.tensor([[0.4, 0.3, 0.2, 0.1]]), torch.tensor([[5, 1, 2, 4]]), (1, 2), 3)
+    united = affinity.united([0, 1, 0], 2)
+    assert united.index.tolist() == [[1, 2]] and united.references == 2
+    torch.testing.assert_close(united.weight, torch.tensor([[2 / 3, 1 / 3]]))
