@@ -74,6 +74,14 @@ def write_clip(path: Path, images: list[UInt8Array]) -> Path:
     return path
 
 
+def write_frames(folder: Path, images: list[UInt8Array], first: int = 0, step: int = 1) -> Path:
+    """A folder of these pictures, numbered."""
+    folder.mkdir(parents=True)
+    for n, image in enumerate(images):
+        cv2.imwrite(str(folder / f"{first + n * step:05d}.png"), cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+    return folder
+
+
 def moving_texture(
     seed: int, frames: int = 12, height: int = 64, width: int = 80, speed: int = 3, coarseness: int = 1
 ) -> list[UInt8Array]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -131,7 +131,7 @@ class Encoders(QObject):
         """What to measure on without labels; with labels, and nothing held out, that is not needed."""
         if run.held_out or any(len(video.anchors) > 1 for video in labelled):
             return list(run.held_out), ()
-        own = next((path for path in _videos(run) if path not in run.setup.without), None)
+        own = next(_learned_from(run), None)
         note = self.tr(
             "Nothing was held out: measured on a video that it learned from, which flatters the new encoder."
         )
@@ -193,14 +193,17 @@ class Encoders(QObject):
         return Path(present).name == f"{run.folder.name} {int(run.weights.stat().st_mtime)}.pt"
 
 
-def _videos(run: Run) -> list[Path]:
+def _learned_from(run: Run) -> Iterator[Path]:
+    """The videos of a training, files and folders of frames."""
     from model.training.cache import VIDEO_SUFFIXES
     from model.training.corpus import find_sources
+    from model.training.frame_folder import holds_frames
 
     try:
-        return [path for path in find_sources(run.setup.sources) if path.suffix.lower() in VIDEO_SUFFIXES]
+        sources = find_sources(run.setup.sources, run.setup.without)
     except ValueError:  # the folders are gone
-        return []
+        return
+    yield from (p for p in sources if (holds_frames(p) if p.is_dir() else p.suffix.lower() in VIDEO_SUFFIXES))
 
 
 def _figures(measure: Measure) -> dict[str, float]:

@@ -20,12 +20,14 @@ import cv2
 import numpy as np
 
 from model.files import replacing
+from model.training.frame_folder import open_frames
 from model.types import UInt8Array
 from model.video import open_video
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".gif"})
 PHOTO_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
-_FORMAT = 1
+_FORMAT = 1  # of what is kept of video files
+_FOLDER_FORMAT = 2  # and of folders: some are videos
 _JPEG = [cv2.IMWRITE_JPEG_QUALITY, 92]
 _META = "meta.json"
 
@@ -59,7 +61,7 @@ class Clip:
 
 
 def cached_clip(source: Path, cache: Path, short_side: int) -> Clip:
-    """The clip of a video file or of a folder of photos, decoding it now if it is not in the cache yet.
+    """The clip of a video file or of a folder, decoding it now if it is not in the cache yet.
 
     Frames are scaled so that the short side is at most `short_side`. ValueError if nothing can be read; OSError if
     the cache cannot be written.
@@ -76,8 +78,8 @@ def cached_clip(source: Path, cache: Path, short_side: int) -> Clip:
 
 
 def _key(source: Path, short_side: int) -> str:
-    files = _photos(source) if source.is_dir() else [source]
-    digest = hashlib.sha256(f"{_FORMAT}:{short_side}".encode())
+    files, version = (_photos(source), _FOLDER_FORMAT) if source.is_dir() else ([source], _FORMAT)
+    digest = hashlib.sha256(f"{version}:{short_side}".encode())
     for file in files:
         try:
             stat = file.stat()
@@ -93,15 +95,17 @@ def _photos(folder: Path) -> list[Path]:
 
 @contextmanager
 def jpegs(source: Path, short_side: int, start: int = 0) -> Iterator[tuple[str, float, Iterator[tuple[int, bytes]]]]:
-    """What is kept of a video file or of a folder of photos: kind, frames per second, and numbered JPEGs from `start`.
+    """What is kept of a video file or of a folder: kind, frames per second, and numbered JPEGs from `start`.
 
-    kind: "video" or "photos". Frames are scaled so that the short side is at most `short_side`. A photo that cannot be
-    read is left out, and so is its number. ValueError if the source cannot be opened.
+    kind: "video" or "photos", which a folder is unless its pictures are frames (`frame_folder`). Frames are scaled so
+    that the short side is at most `short_side`. A photo that cannot be read is left out, and so is its number.
+    ValueError if the source cannot be opened.
     """
-    if source.is_dir():
+    frames_of = open_frames(source) if source.is_dir() else open_video(source)
+    if frames_of is None:
         yield "photos", 0.0, ((n, jpeg(image, short_side)) for n, image in _read_photos(_photos(source), start))
         return
-    with open_video(source) as video, closing(video.frames(start)) as frames:
+    with frames_of as video, closing(video.frames(start)) as frames:
         yield "video", video.fps, ((frame.index, jpeg(frame.image, short_side)) for frame in frames)
 
 

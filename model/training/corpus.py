@@ -110,8 +110,8 @@ def load_corpus(
 ) -> Corpus:
     """Find (recursively), decode and cache everything under `folders`.
 
-    Videos need at least two frames. Folders of pictures count as photos. ValueError if nothing is usable, OSError if
-    the cache cannot be written.
+    Videos need at least two frames. Folders of pictures are photos, or videos where `frame_folder` says so. ValueError
+    if nothing is usable, OSError if the cache cannot be written.
 
     without: sources that are left out. progress: called with how many sources are cached, and how many there are.
     """
@@ -141,7 +141,7 @@ def load_corpus(
 
 
 def find_sources(folders: Iterable[Path], without: Iterable[Path] = ()) -> list[Path]:
-    """Every video file and every folder of photos below the folders, each once, but those left out.
+    """Every video file and every folder of pictures below the folders, each once, but those left out.
 
     ValueError for a folder that does not exist.
     """

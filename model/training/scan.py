@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from model.training.cache import PHOTO_SUFFIXES
 from model.training.corpus import find_sources
+from model.training.frame_folder import open_frames
 from model.types import UInt8Array
 from model.video import open_video
 
@@ -92,11 +93,12 @@ def scan(folders: Iterable[Path]) -> Iterator[Scan]:
 
 def look_at(source: Path) -> Look:
     """Open a video and look at a few of its frames. What cannot be read is a problem, no error."""
-    if source.is_dir():
-        photos = [p for p in source.iterdir() if p.suffix.lower() in PHOTO_SUFFIXES]
-        return Look(source, "photos", frames=len(photos))
     try:
-        with open_video(source) as video:
+        opened = open_frames(source) if source.is_dir() else open_video(source)
+        if opened is None:
+            photos = [p for p in source.iterdir() if p.suffix.lower() in PHOTO_SUFFIXES]
+            return Look(source, "photos", frames=len(photos))
+        with opened as video:
             count = len(video)
             if count < 2:
                 return Look(source, "video", problem=f"{source}: a single frame is no video")

@@ -11,7 +11,7 @@ import pytest
 
 from app.controllers.retraining import footage, shares
 from model.training.scan import Scan, scan
-from tests.corpora import moving_texture, write_clip
+from tests.corpora import moving_texture, write_clip, write_frames
 from tests.videos import texture
 
 
@@ -112,3 +112,19 @@ def test_of_two_copies_the_larger_is_kept(tmp_path: Path) -> None:
     write_clip(tmp_path / "z original.avi", images)
     write_clip(tmp_path / "a copy.avi", [np.ascontiguousarray(image[::2, ::2]) for image in images])
     assert [path.name for path in last(scan([tmp_path])).repeated] == ["a copy.avi"]
+
+
+def test_folders_of_frames_are_videos(tmp_path: Path) -> None:
+    write_frames(tmp_path / "sequence", moving_texture(0, frames=20, height=96, width=128, coarseness=8), first=7)
+    write_clip(tmp_path / "clip.avi", moving_texture(1, frames=20, height=96, width=128, coarseness=8))
+    write_frames(tmp_path / "photos", [texture(n, 48, 64) for n in range(12)])
+    found = last(scan([tmp_path]))
+    assert {look.path.name for look in found.videos} == {"sequence", "clip.avi"} and found.photos == 12
+    assert found.seconds == pytest.approx(20 / 25 + 20 / 10, rel=0.05)
+
+
+def test_of_two_equal_folders_of_frames_one_is_a_repeat(tmp_path: Path) -> None:
+    images = moving_texture(0, frames=25, height=96, width=128, coarseness=8)
+    for name in ("one", "two"):
+        write_frames(tmp_path / name, images)
+    assert len(last(scan([tmp_path])).repeated) == 1
