@@ -74,7 +74,7 @@ class PackedMap(_Packed):
     @classmethod
     def pack(cls, labels: LabelMap) -> PackedMap:
         global _latest
-        packed = cls(labels.shape, labels.objects, zlib.compress(labels.ids.tobytes(), _LEVEL))
+        packed = cls(labels.shape, labels.objects, zlib.compress(np.ascontiguousarray(labels.ids).data, _LEVEL))
         _latest = packed, labels
         return packed
 

@@ -49,6 +49,14 @@ def test_a_draft_without_change_is_none() -> None:
     assert Draft(labels("11"), (1, 2), 1).result(1) is None
 
 
+def test_the_result_of_a_draft_is_no_copy_and_is_written_to_no_more() -> None:
+    draft = Draft(None, (2, 2), 1)
+    draft.mask[0, 0] = True
+    draft.add(Box(0, 0, 1, 1))
+    after = draft.result(1)
+    assert after is not None and after.ids is draft.ids and not draft.ids.flags.writeable
+
+
 def test_a_draft_goes_on_over_other_labels() -> None:
     draft = Draft(None, (1, 5), 4, locked=(3,))
     grow(draft, 0, 2)

@@ -408,7 +408,7 @@ def test_references_that_are_told_again_paint_nothing_again(
     timeline.set_references(range(100), dropped=[3])
     timeline.grab()
     drawn: list[int] = []
-    monkeypatch.setattr(painting, "_draw_head", lambda *given: drawn.append(1))
+    monkeypatch.setattr(painting, "_draw_references", lambda *given, **more: drawn.append(1))
     timeline.set_references(range(100), dropped=[3])
     timeline.grab()
     assert not drawn
@@ -426,6 +426,7 @@ def test_a_moving_playhead_paints_neither_ruler_nor_lanes_again(
         draw = getattr(painting, name)
         monkeypatch.setattr(painting, name, lambda *a, _draw=draw, _name=name: (drawn.append(_name), _draw(*a)))
     timeline.set_lanes(lanes_of(100, 1))
+    timeline.changeEvent(QEvent(QEvent.Type.FontChange))
     timeline.grab()
     assert sorted(drawn) == ["draw_lanes", "draw_ruler"]
     drawn.clear()
@@ -438,6 +439,21 @@ def test_a_moving_playhead_paints_neither_ruler_nor_lanes_again(
     timeline.set_lanes(lanes_of(100, 1))
     timeline.grab()
     assert drawn == ["draw_lanes"]
+
+
+def test_a_first_stroke_paints_no_ruler_again(timeline: Timeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The lane of a new object and the mark of a new reference are all that there is to paint, and are waited for."""
+    timeline.grab()
+    drawn: list[str] = []
+    for name in ("draw_ruler", "draw_references", "draw_lanes"):
+        draw = getattr(painting, name)
+        monkeypatch.setattr(painting, name, lambda *a, _draw=draw, _name=name: (drawn.append(_name), _draw(*a)))
+    timeline.set_lanes(lanes_of(100, 5))
+    timeline.grab()
+    assert drawn == ["draw_lanes"]
+    timeline.set_references([7])
+    timeline.grab()
+    assert drawn == ["draw_lanes", "draw_references"]
 
 
 def test_colours_follow_the_palette(timeline: Timeline) -> None:

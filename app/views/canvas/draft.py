@@ -52,9 +52,13 @@ class Draft:
         self.add(self._reach)
 
     def result(self, current: int | None) -> LabelMap | None:
-        """The new label map, or None if nothing changed. It knows of `current`, even where that was erased."""
+        """The new label map, or None if nothing changed. It knows of `current`, even where that was erased.
+
+        It is made of `ids`, which nobody may write to from then on.
+        """
         if not self._changed:
             return None
         known = self._labels.objects if self._labels else ()
         more = {self.value, current or BACKGROUND} - {BACKGROUND}
+        self.ids.flags.writeable = False  # spares a copy
         return LabelMap(self.ids, (*known, *more))

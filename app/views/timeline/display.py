@@ -15,7 +15,7 @@ from app.views.timeline.geometry import Axis, Rows
 from app.views.timeline.layout import BAR, NAMES, PICTURES, REFERENCES, RULER, Layout
 from app.views.timeline.live import playhead_area
 from app.views.timeline.look import Look
-from app.views.timeline.painting import Painting, View
+from app.views.timeline.painting import Band, Painting, View
 from app.views.timeline.texts import tr
 from app.views.timeline.thumbnails import ThumbnailStrip, slots
 
@@ -94,14 +94,13 @@ class Display(QWidget):
         count = len(self._view.lanes)
         self._view.lanes = lanes
         if len(lanes) != count:
-            self._arrange()
-        else:
-            self._outdate(head=False)
+            self._arrange_lanes()
+        self._outdate(Band.LANES)
 
     def set_current(self, number: int | None) -> None:
         """The object that tools work on."""
         self._view.current = number
-        self._outdate(head=False)
+        self._outdate(Band.LANES)
 
     def set_references(self, frames: Iterable[int], dropped: Iterable[int] = ()) -> None:
         """Frames that a person labelled, and those of them that were thrown out of memory."""
@@ -109,7 +108,7 @@ class Display(QWidget):
         every = tuple(sorted({*frames, *out}))
         if (every, out) != (self._view.references, self._view.dropped):
             self._view.references, self._view.dropped = every, out
-            self._outdate(body=False)
+            self._outdate(Band.REFERENCES)
 
     def set_cached(self, ranges: Iterable[tuple[int, int]]) -> None:
         """Frames that show at once, as (start, stop)."""
@@ -118,7 +117,7 @@ class Display(QWidget):
 
     def set_thumbnail(self, frame: int, picture: QImage) -> None:
         self._view.strip.put(frame, picture)
-        self._outdate(body=False)
+        self._outdate(Band.HEAD)
 
     # Where one looks
 
@@ -167,7 +166,7 @@ class Display(QWidget):
     def changeEvent(self, event: QEvent) -> None:
         if event.type() in (QEvent.Type.PaletteChange, QEvent.Type.FontChange, QEvent.Type.StyleChange):
             self._look = None
-            self._outdate()
+            self._outdate(*Band)
         super().changeEvent(event)
 
     # Inside
@@ -186,10 +185,16 @@ class Display(QWidget):
         view = self._view
         view.layout = layout = Layout.of(self.width(), self.height())
         view.axis = view.axis.resized(layout.lanes.width())
-        view.rows = Rows(len(view.lanes), layout.lanes.height()).scrolled_to(view.rows.offset)
         self._across.setGeometry(NAMES, self.height() - BAR, layout.lanes.width(), BAR)
         self._down.setGeometry(self.width() - BAR, layout.lanes.top(), BAR, layout.lanes.height())
+        self._arrange_lanes()
         self._moved()
+
+    def _arrange_lanes(self) -> None:
+        """A row for each lane."""
+        view = self._view
+        view.rows = rows = Rows(len(view.lanes), view.layout.lanes.height()).scrolled_to(view.rows.offset)
+        _set_bar(self._down, rows.hidden, rows.offset, rows.height)
 
     def _look_at(self, axis: Axis) -> None:
         if axis != self._axis:
@@ -198,24 +203,23 @@ class Display(QWidget):
 
     def _moved(self) -> None:
         """The view was moved or zoomed: everything follows."""
-        axis, rows = self._axis, self._view.rows
+        axis = self._axis
         _set_bar(
             self._across,
             round(axis.frames * axis.scale) - axis.width if not axis.is_whole else 0,
             self._offset,
             axis.width,
         )
-        _set_bar(self._down, rows.hidden, rows.offset, rows.height)
-        self._outdate()
+        self._outdate(*Band)
         if not self._asking.isActive():
             self._asking.start()
 
     def _scroll_lanes(self, offset: int) -> None:
         self._view.rows = self._view.rows.scrolled_to(offset)
-        self._outdate(head=False)
+        self._outdate(Band.LANES)
 
-    def _outdate(self, *, head: bool = True, body: bool = True) -> None:
-        self._painting.outdate(head=head, body=body)
+    def _outdate(self, *bands: Band) -> None:
+        self._painting.outdate(*bands)
         self.update()
 
     def _slots(self) -> list:

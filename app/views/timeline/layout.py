@@ -47,8 +47,13 @@ class Layout:
 
     @property
     def head(self) -> QRect:
-        """What does not scroll with the lanes, names included."""
-        return QRect(0, 0, self.ruler.right() + 1, self.lanes.top())
+        """Ruler and pictures, with what is on the left of them."""
+        return QRect(0, 0, self.ruler.right() + 1, self.references.top())
+
+    @property
+    def marks(self) -> QRect:
+        """The references with their name."""
+        return QRect(0, self.references.top(), self.references.right() + 1, self.references.height())
 
     @property
     def body(self) -> QRect:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from enum import Enum, auto
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,19 +44,24 @@ class View:
     strip: ThumbnailStrip = field(default_factory=ThumbnailStrip)
 
 
+class Band(Enum):
+    """What is kept painted, each by itself."""
+
+    HEAD = auto()  # ruler and pictures, with the legend beside them
+    REFERENCES = auto()
+    LANES = auto()
+
+
 class Painting:
-    """Paints a view. Whoever changes what is in the head or the body of it says so by `outdate`."""
+    """Paints a view. Whoever changes what is in a band says so by `outdate`."""
 
     def __init__(self, view: View) -> None:
         self._view = view
-        self._head: QPixmap | None = None
-        self._body: QPixmap | None = None
+        self._kept: dict[Band, QPixmap] = {}
 
-    def outdate(self, *, head: bool = True, body: bool = True) -> None:
-        if head:
-            self._head = None
-        if body:
-            self._body = None
+    def outdate(self, *bands: Band) -> None:
+        for band in bands:
+            self._kept.pop(band, None)
 
     def paint(self, painter: QPainter, size: QRect, ratio: float, look: Look) -> None:
         """All of the timeline; ratio: device pixels per pixel."""
@@ -64,12 +71,15 @@ class Painting:
             painter.setPen(look.dim)
             painter.drawText(size, Qt.AlignmentFlag.AlignCenter, tr("The frames of the video will be here"))
             return
-        if self._head is None or self._head.devicePixelRatio() != ratio:
-            self._head = _picture(layout.head, ratio, look, lambda p: _draw_head(p, view, look))
-        if self._body is None or self._body.devicePixelRatio() != ratio:
-            self._body = _picture(layout.body, ratio, look, lambda p: _draw_body(p, view, look))
-        painter.drawPixmap(layout.head.topLeft(), self._head)
-        painter.drawPixmap(layout.body.topLeft(), self._body)
+        for band, box, draw in (
+            (Band.HEAD, layout.head, _draw_head),
+            (Band.REFERENCES, layout.marks, _draw_references),
+            (Band.LANES, layout.body, _draw_body),
+        ):
+            kept = self._kept.get(band)
+            if kept is None or kept.devicePixelRatio() != ratio:
+                kept = self._kept[band] = _picture(box, ratio, look, partial(draw, view=view, look=look))
+            painter.drawPixmap(box.topLeft(), kept)
         painter.setClipRect(layout.tracks)
         draw_range(painter, layout, view.axis, view.span, look)
         draw_cached(painter, layout, view.axis, view.cached, look)
@@ -95,7 +105,6 @@ def _picture(box: QRect, ratio: float, look: Look, draw: Callable[[QPainter], No
 def _draw_head(painter: QPainter, view: View, look: Look) -> None:
     layout = view.layout
     draw_legend(painter, QRect(0, 0, NAMES, layout.references.top()), look)
-    painter.save()
     painter.setClipRect(layout.head.adjusted(NAMES, 0, 0, 0))
     draw_ruler(painter, layout.ruler, view.axis, view.times, look)
     if layout.pictures.height():
@@ -103,8 +112,11 @@ def _draw_head(painter: QPainter, view: View, look: Look) -> None:
         painter.fillRect(strip, look.band)
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
         view.strip.draw(painter, strip, view.axis, slots(view.axis, strip.height() * view.aspect))
+
+
+def _draw_references(painter: QPainter, view: View, look: Look) -> None:
+    layout = view.layout
     draw_references(painter, layout.references, view.references, view.dropped, view.axis, look)
-    painter.restore()
     painter.setFont(look.small)
     painter.setPen(look.dim)
     box = QRect(10, layout.references.top(), NAMES - 18, layout.references.height())
