@@ -47,6 +47,7 @@ def bench(
         bool, typer.Option("--busy", help="Others use this machine: one thread, and its own processor time alone.")
     ] = False,
     compare: Annotated[bool, typer.Option(help="Time the plain ways to the affinity too; they are slow.")] = False,
+    parts: Annotated[bool, typer.Option(help="Time each part of the method beside the plain way too.")] = False,
     json_path: Annotated[Path | None, typer.Option("--json", help="Also write the figures to this file.")] = None,
     markdown: Annotated[Path | None, typer.Option(help="Also write the tables to this file, as Markdown.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Also draw the figures, as a PNG.")] = None,
@@ -78,6 +79,7 @@ def bench(
         rounds=rounds,
         recipe=None if recipe == "none" else recipe,
         compare=compare,
+        parts=parts,
         clock=time.process_time if busy else time.perf_counter,
     )
     if busy:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from model.evaluation.bench.affinities import chunked_affinity, compare_affiniti
 from model.evaluation.bench.chart import bench_chart
 from model.evaluation.bench.figures import Figures, Length, Roof, Run, Stage
 from model.evaluation.bench.measure import Meter, find_roof, flops
+from model.evaluation.bench.parts import PLAIN, time_parts
 from model.evaluation.bench.runs import measure_length, measure_run
 from model.evaluation.bench.stages import window_cells
 from model.evaluation.bench.suite import Plan
@@ -187,3 +189,14 @@ def test_what_cannot_be_measured_is_told_at_once(
     assert mer(*arguments) == 2
     printed, errors = capsys.readouterr()
     assert printed == "" and word in errors and len(errors.strip().splitlines()) == 1
+
+
+def test_parts_of_the_method_are_timed_one_by_one() -> None:
+    with SyntheticVideo(48, 64, 12) as video:
+        parts = time_parts(video, CPU, False, OPTIONS, 2, METER)
+    assert next(iter(parts)) == PLAIN and len(parts) == 11 and min(parts.values()) > 0
+    assert parts["the same, for every query anew"] > parts[PLAIN]
+    table = as_markdown(replace(figures(), parts={PLAIN: 0.1, "a part": 0.125}))
+    assert "| a part | 125 | +25 | 1.25× |" in table
+    with SyntheticVideo(48, 64, 5) as video, pytest.raises(ValueError, match="5 frames are too few"):
+        time_parts(video, CPU, False, OPTIONS, 2, METER)

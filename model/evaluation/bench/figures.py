@@ -108,6 +108,7 @@ class Figures:
     """All figures of one run of `mer bench`; what was not asked for is empty or None.
 
     affinity: milliseconds per reference by way: "unfold", "dense", "tiled" (and "kernel" where it runs).
+    parts:    seconds per frame by part of the method, the plain way first.
     """
 
     machine: Mapping[str, Any]
@@ -116,6 +117,7 @@ class Figures:
     training: Stage | None = None
     lengths: tuple[Length, ...] = ()
     affinity: Mapping[str, float] = field(default_factory=dict)
+    parts: Mapping[str, float] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -125,4 +127,5 @@ class Figures:
             "training": None if self.training is None else self.training.as_dict(),
             "lengths": [length.as_dict() for length in self.lengths],
             "affinity_ms_per_reference": dict(self.affinity),
+            "parts": dict(self.parts),
         }

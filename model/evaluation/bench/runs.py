@@ -45,7 +45,7 @@ def measure_run(
     if len(source) <= behind:
         raise ValueError(f"{source.path}: {len(source)} frames are too few to measure, {behind + 1} are needed")
     stop = min(len(source), behind + frames)
-    passes = [_passes(source, extractor, options, objects, behind, stop, meter) for _ in range(meter.rounds)]
+    passes = [time_passes(source, extractor, options, objects, behind, stop, meter) for _ in range(meter.rounds)]
     references = reference_count(options)
     stages = time_stages(source, extractor, options, objects, references, roof, meter)
     timed = {stage.name for stage in stages}
@@ -65,7 +65,7 @@ def measure_run(
     )
 
 
-class _Passes(NamedTuple):
+class Passes(NamedTuple):
     """Seconds of a first pass and of an update, and of each stage of the first by the propagator's own stopwatch."""
 
     first: float
@@ -73,7 +73,7 @@ class _Passes(NamedTuple):
     seconds: dict[str, float]
 
 
-def _passes(
+def time_passes(
     source: VideoSource,
     extractor: FeatureExtractor,
     options: PropagationOptions,
@@ -81,7 +81,7 @@ def _passes(
     behind: int,
     stop: int,
     meter: Meter,
-) -> _Passes:
+) -> Passes:
     """Over the frames behind..stop-1: once, and again when the frame before them is corrected."""
     propagator = Propagator(source, extractor)
     anchor = blobs(0, source.size, objects)
@@ -97,7 +97,7 @@ def _passes(
         pass
     end = meter.now()
     spent = {name: value - before.get(name, 0.0) for name, value in after.items()}
-    return _Passes(middle - begun, end - middle, spent)
+    return Passes(middle - begun, end - middle, spent)
 
 
 def measure_length(

@@ -11,10 +11,11 @@ from model.device import describe
 from model.evaluation.bench.affinities import compare_affinities
 from model.evaluation.bench.figures import Figures, Length, Run, Stage
 from model.evaluation.bench.measure import Meter, find_roof
+from model.evaluation.bench.parts import time_parts
 from model.evaluation.bench.runs import measure_length, measure_run, warm_up
 from model.evaluation.bench.synthetic import wide
 from model.evaluation.bench.training import time_training
-from model.features import FeatureExtractor
+from model.features import EncoderFeatures, FeatureExtractor
 from model.recipes import get_recipe
 from model.types import PropagationOptions
 from model.video import VideoSource
@@ -38,6 +39,7 @@ class Plan:
     clock:   as of `Meter`.
     recipe:  of the training step; None = no step.
     compare: time the plain ways to the affinity too.
+    parts:   time the parts of the method too.
     """
 
     sizes: tuple[int, ...] = (480,)
@@ -48,6 +50,7 @@ class Plan:
     rounds: int = 2
     recipe: str | None = "dense"
     compare: bool = False
+    parts: bool = False
     clock: Callable[[], float] = perf_counter
 
     def __post_init__(self) -> None:
@@ -87,11 +90,15 @@ def run_suite(
     roof = find_roof(meter)
     runs: list[Run] = []
     ways: dict[str, float] = {}
+    parts: dict[str, float] = {}
 
     def measure(source: VideoSource, objects: int) -> None:
         note(f"{source.size[1]}×{source.size[0]}, objects: {objects}")
         if plan.compare and not ways:
             ways.update(compare_affinities(source, extractor, options, meter))
+        if plan.parts and not parts:
+            bf16 = isinstance(extractor, EncoderFeatures) and extractor.bf16
+            parts.update(time_parts(source, extractor.device, bf16, options, plan.frames, meter))
         runs.append(
             measure_run(source, extractor, options, objects=objects, frames=plan.frames, roof=roof, meter=meter)
         )
@@ -122,4 +129,4 @@ def run_suite(
         "weights": extractor.name,
         "clock": "wall" if plan.clock is perf_counter else "processor",
     }
-    return Figures(about, roof, tuple(runs), training, tuple(lengths), ways)
+    return Figures(about, roof, tuple(runs), training, tuple(lengths), ways, parts)

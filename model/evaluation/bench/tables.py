@@ -20,7 +20,7 @@ class Table(NamedTuple):
 
 def tables(figures: Figures) -> list[Table]:
     """Those that have something to say."""
-    every = (_stages(figures), _runs(figures), _lengths(figures), _ways(figures))
+    every = (_stages(figures), _runs(figures), _lengths(figures), _ways(figures), _parts(figures))
     return [table for table in every if table.rows]
 
 
@@ -95,6 +95,16 @@ def _ways(figures: Figures) -> Table:
     slowest = figures.affinity.get("unfold", 0.0)
     rows = [(name, f"{ms:.0f}", f"{slowest / ms:.1f}×") for name, ms in figures.affinity.items()]
     return Table("The affinity of one reference", ("way", "ms", "against unfold"), rows)
+
+
+def _parts(figures: Figures) -> Table:
+    plain = next(iter(figures.parts.values()), 0.0)
+    rows = [
+        (name, f"{1e3 * s:.0f}", f"{1e3 * (s - plain):+.0f}", f"{s / plain:.2f}×") for name, s in figures.parts.items()
+    ]
+    return Table(
+        "What parts of the method cost, each added to the plain way", ("part", "ms per frame", "more", "of plain"), rows
+    )
 
 
 def _memory(held: int | None) -> str:
