@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from weakref import ref
 
 from app.core.changes import Change
 from app.core.document import Document
@@ -199,7 +200,13 @@ class OpenProject:
             shutil.rmtree(self.folder, ignore_errors=True)
 
     def _new_journal(self) -> Journal:
-        return Journal(self.folder, self._stored.segment, lambda error: self.on_error(error))
+        me = ref(self)  # else they would keep each other, and all labels, until Python looks for garbage
+
+        def tell(error: OSError) -> None:
+            if (project := me()) is not None:
+                project.on_error(error)
+
+        return Journal(self.folder, self._stored.segment, tell)
 
     def _changed(self, values: Mapping[Key, Any], change: Change) -> None:
         if (since := self._since) is not None:

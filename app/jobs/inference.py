@@ -20,6 +20,7 @@ from PySide6.QtCore import QCoreApplication
 
 from app.core.annotations import FrameLabels
 from app.jobs.inference_signals import InferenceSignals
+from app.jobs.loading import uncollected
 from app.jobs.queries import Engine, Query
 from app.machine import disk_for_features
 from app.mistakes import is_out_of_memory
@@ -200,16 +201,17 @@ class InferenceThread(InferenceSignals):
     def _load(self) -> FeatureExtractor:
         """The encoder, loaded when it is first needed: it takes seconds."""
         if self._extractor is None:
-            import torch
+            with uncollected():
+                import torch
 
-            if "OMP_NUM_THREADS" not in os.environ:
-                torch.set_num_threads(max(1, _cores() - 1))  # the window needs one
-            from app.jobs.answers import available
-            from model.device import describe
-            from model.features import load_extractor
-            from model.memory import cell_bytes
+                if "OMP_NUM_THREADS" not in os.environ:
+                    torch.set_num_threads(max(1, _cores() - 1))  # the window needs one
+                from app.jobs.answers import available
+                from model.device import describe
+                from model.features import load_extractor
+                from model.memory import cell_bytes
 
-            extractor = self._extractor = load_extractor(self._weights, self._device)
+                extractor = self._extractor = load_extractor(self._weights, self._device)
             devices = tuple((device.name, device.title) for device in describe().devices)
             about = extractor.name, extractor.sha256, extractor.recipe, str(extractor.device)
             self.ready.emit(Engine(*about, available(extractor), devices, cell_bytes(extractor)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 
 import numpy as np
@@ -9,9 +10,11 @@ import pytest
 import torch
 from PySide6.QtCore import QObject
 
+from app.jobs import loading
 from app.jobs.inference import InferenceThread
 from app.jobs.queries import ClickSegment, Engine, FeaturePca, Flow, ValueMap, Votes
 from app.mistakes import is_out_of_memory
+from model import features
 from model.features import load_extractor
 from model.propagator import Propagator
 from model.types import Anchor, Direction, LabelMap, PropagationOptions, PropagationRequest
@@ -208,6 +211,19 @@ def test_what_is_loaded_is_told_with_what_it_can_show(qtbot, thread) -> None:
     views = dict(engine.views)
     assert views["flow"] == views["votes"] == "" and "without value extraction" in views["value"]
     assert any(name == "cpu" for name, _ in engine.devices)
+
+
+def test_nothing_is_collected_while_pytorch_is_loaded(qtbot, thread, monkeypatch) -> None:
+    """Each time it is, the window stands still."""
+    collected: list[bool] = []
+    load = features.load_extractor
+    monkeypatch.setattr(features, "load_extractor", lambda *given: (collected.append(gc.isenabled()), load(*given))[1])
+    monkeypatch.setattr(loading, "_is_loaded", lambda: False)
+    frozen = gc.get_freeze_count()
+    with qtbot.waitSignal(thread.ready):
+        thread.warm_up()
+    assert collected == [False] and gc.isenabled() and gc.get_freeze_count() > frozen
+    gc.unfreeze()
 
 
 def test_another_encoder_from_the_next_job_on(qtbot, thread) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import shutil
 import subprocess
 import sys
 import threading
+import weakref
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -218,6 +220,19 @@ def test_closing_an_unsaved_project_removes_it_or_keeps_it_for_next_time(doc: Do
     assert state(again.document.values()) == state(doc.values())
     again.close()
     assert unsaved_projects() == ()
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_a_closed_project_takes_no_memory_until_python_looks_for_garbage(tmp_path: Path, keep: bool) -> None:
+    project = OpenProject.begin(document(video(tmp_path)))
+    document_of = weakref.ref(project.document)
+    gc.disable()
+    try:
+        project.close(keep)
+        del project
+        assert document_of() is None
+    finally:
+        gc.enable()
 
 
 def test_a_video_of_any_name_can_be_begun(tmp_path: Path) -> None:
