@@ -123,7 +123,7 @@ class Propagating(QObject):
         document = self._session.document
         way, stop = request.direction, self._session.count if request.stop is None else request.stop
         references = [anchor.frame for anchor in document.request(way, request.start, stop).anchors]
-        done = finished | set(references)
+        done = finished | set(references) - document.carried_onto(way)
         for piece in remaining(references, way, request.start, stop, document.options, done if finished else ()):
             known = tuple(self._known(frame) for frame in piece.memory if frame not in references)
             yield replace(document.request(piece.direction, piece.start, piece.stop), known=known)

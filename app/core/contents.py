@@ -153,6 +153,20 @@ class Contents:
         one, two = self.store.get(frame), self.store.get(other)
         return one is not None and two is not None and bool(self._subjects.on(two) - self._subjects.on(one))
 
+    def carried_onto(self, direction: Direction) -> set[int]:
+        """The references onto which a propagation carries something: what they do not know of, and others do."""
+        references, subjects = self.references, self._subjects
+        known = {frame: subjects.on(k) for frame in references if (k := self.store.get(frame)) is not None}
+        found: set[int] = set()
+        for way, order in ((Direction.FORWARD, references), (Direction.BACKWARD, references[::-1])):
+            if direction in (way, Direction.BOTH):
+                passed: frozenset[int] = frozenset()
+                for frame in order:
+                    passed |= known[frame]
+                    if passed > known[frame]:
+                        found.add(frame)
+        return found
+
     def anchors(self) -> tuple[Anchor, ...]:
         """The references as propagation wants them."""
         subjects = self._subjects

@@ -144,6 +144,27 @@ def test_going_on_asks_only_for_what_is_missing(desk: Desk) -> None:
     assert desk.said == []  # how it ended before is of no interest now
 
 
+@pytest.mark.parametrize(
+    ("direction", "given", "piece"),
+    [
+        (Direction.BOTH, (6, 7), (0, 6)),  # what is before 5 comes to it from behind
+        (Direction.FORWARD, (1, 2, 3, 4), (5, FRAMES)),
+        (Direction.BACKWARD, (4, 3), (0, 3)),  # 5 is where it began
+    ],
+)
+def test_going_on_carries_objects_onto_a_labelled_frame_that_does_not_know_of_them(
+    desk: Desk, direction: Direction, given: tuple[int, ...], piece: tuple[int, int]
+) -> None:
+    desk.document.add_object()
+    desk.document.set_labels(5, LabelMap(np.full((4, 6), 2, np.uint8)))
+    job = desk.begin(direction=direction)
+    desk.inference.give(job, *given)
+    desk.inference.stopped.emit(job)
+    desk.run.go_on()
+    asked = [(request.start, request.stop) for request in desk.inference.submitted[-1][1]]
+    assert piece in asked
+
+
 def test_a_run_that_was_undone_does_not_go_on(desk: Desk) -> None:
     job = desk.begin()
     desk.inference.give(job, 1, 2)
