@@ -32,23 +32,25 @@ _LOADING = "Loading the encoder…"
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Frames by what is known of them."""
+    """Frames by what is known of them; missing: those of a span of which nothing is."""
 
     human: int
     propagated: int
     stale: int
+    missing: int
 
     @classmethod
-    def of(cls, lanes: tuple[Lane, ...]) -> Counts:
+    def of(cls, lanes: tuple[Lane, ...], span: tuple[int, int]) -> Counts:
         if not lanes:
-            return cls(0, 0, 0)
+            return cls(0, 0, 0, span[1] - span[0])
         states = np.stack([lane.states for lane in lanes])
 
         def frames(*wanted: LaneState) -> int:
             return int(np.isin(states, wanted).any(axis=0).sum())
 
         made = frames(LaneState.PROPAGATED, LaneState.STALE)
-        return cls(frames(LaneState.HUMAN, LaneState.CORRECTED), made, frames(LaneState.STALE))
+        missing = int((states[:, slice(*span)] == LaneState.MISSING).all(axis=0).sum())
+        return cls(frames(LaneState.HUMAN, LaneState.CORRECTED), made, frames(LaneState.STALE), missing)
 
 
 class Overview(QObject):
@@ -169,7 +171,7 @@ class Overview(QObject):
         window, document = self._window, self._session.document
         assert self._book is not None
         window.set_history(document.history.undo_name, document.history.redo_name)
-        counts = Counts.of(self._book.lanes)
+        counts = Counts.of(self._book.lanes, document.span)
         busy = self.is_running()
         reason = self.tr("A propagation runs: stop it first") if busy else self.tr("Label a frame first")
         for name in ("propagate.forward", "propagate.backward", "propagate.both", "propagate.preflight"):
@@ -183,8 +185,8 @@ class Overview(QObject):
         window.set_enabled(
             "propagate.whole", (start, stop) != (0, self._session.count), self.tr("It is the whole video")
         )
-        situation = Situation(counts.human, counts.propagated, counts.stale, len(self._doubts), busy, self._exported)
-        window.set_hint(hint(situation))
+        known = counts.human, counts.propagated, counts.stale, len(self._doubts)
+        window.set_hint(hint(Situation(*known, busy, self._exported, counts.missing)))
 
     def allow(self) -> None:
         """A propagation began or ended."""

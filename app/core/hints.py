@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """How far the labelling of a video is. Numbers of frames: human, propagated, stale, doubtful."""
+    """How far the labelling of a video is. Numbers of frames: human, propagated, stale, doubtful; missing, of those
+    between the in and the out point: without any label."""
 
     human: int = 0
     propagated: int = 0
@@ -15,6 +16,7 @@ class Situation:
     doubtful: int = 0
     running: bool = False
     exported: bool = False
+    missing: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,10 @@ DOUBT, DOUBT_ONE = (
     "%n frames look doubtful: go to the first ({0}) and correct it, or export ({1})",
     "One frame looks doubtful: go there ({0}) and correct it, or export ({1})",
 )
+MISSING, MISSING_ONE = (
+    "%n frames have no labels yet: carry them there as well ({0}), or export what there is ({1})",
+    "One frame has no labels yet: carry them there as well ({0}), or export what there is ({1})",
+)
 
 
 def hint(now: Situation) -> Hint:
@@ -60,4 +66,6 @@ def hint(now: Situation) -> Hint:
         return CARRY
     if now.doubtful:
         return Hint(DOUBT, ("go.doubtful", "file.export"), now.doubtful, DOUBT_ONE)
+    if now.missing:
+        return Hint(MISSING, ("propagate.both", "file.export"), now.missing, MISSING_ONE)
     return EXPORT

@@ -11,6 +11,8 @@ JOURNEY = [
     (Situation(human=1, propagated=3, running=True), "propagate.stop"),
     (Situation(human=1, propagated=48, doubtful=3), "go.doubtful"),
     (Situation(human=2, propagated=47, stale=12, doubtful=3), "propagate.update"),
+    (Situation(human=2, propagated=20, missing=27), "propagate.both"),
+    (Situation(human=2, propagated=20, missing=27, doubtful=3), "go.doubtful"),
     (Situation(human=2, propagated=47), "view.play"),
     (Situation(human=2, propagated=47, exported=True), "file.export"),
 ]

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from app.controllers.overview import Overview
+from app.controllers.overview import Counts, Overview
 from app.controllers.session import Session
 from app.controllers.shell import Shell
 from app.core.annotations import Basis, FrameLabels, PackedMap
@@ -85,3 +85,11 @@ def test_a_project_that_is_closed_meanwhile_is_forgotten(qtbot, home: Path) -> N
     qtbot.wait(20)
     assert shell.page == "welcome"
     overview.close()
+
+
+def test_frames_without_labels_are_counted_in_the_span_alone(qtbot, home: Path) -> None:
+    document = long_document(20)
+    document.clear([*range(3), *range(14, 20)])
+    lanes = LaneBook(document).lanes
+    assert Counts.of(lanes, (0, 20)).missing == 9 and Counts.of(lanes, (2, 15)).missing == 2
+    assert Counts.of((), (2, 15)).missing == 13
