@@ -16,6 +16,9 @@ from torch import Tensor
 from model.affinity import TILE
 from model.memory import Entry
 
+AWAY = 1 << 15
+"""Cells by which windows are moved that shall hold nothing."""
+
 _NEAR = 1  # tiles around an object's own that follow it as well
 _OWN = 0.5  # a cell is an object's from this share on
 
@@ -34,7 +37,8 @@ def displacements(references: Mapping[int, Entry], anchors: Collection[int], lat
 def displacement(now: Entry, then: Entry) -> Tensor | None:
     """How far back what is labelled has come since `then`: (dy, dx) in cells for each tile, int64 [rows, columns, 2].
 
-    A tile goes with the object or keypoint that has the most cells in it and around it, a tile that is near none stays.
+    A tile goes with the object or keypoint that has the most cells in it and around it. One that is near none has
+    nothing to follow: its windows are moved `AWAY`, out of every picture.
     now: labels of the frame before the one that looks, [L, h, w]; then: those of the anchor.
     None if nothing that both frames show has moved.
     """
@@ -50,7 +54,7 @@ def displacement(now: Entry, then: Entry) -> Tensor | None:
     cells = F.avg_pool2d(F.pad(mine, (0, -w % TILE, 0, -h % TILE)), TILE)
     around = F.avg_pool2d(cells, 2 * _NEAR + 1, stride=1, padding=_NEAR)
     most, whose = around.max(dim=0)
-    return moved[whose] * (most > 0)[..., None]
+    return torch.where((most > 0)[..., None], moved[whose], AWAY)
 
 
 def _centres(masks: Tensor) -> Tensor:

@@ -172,11 +172,6 @@ def _search(
     """
     count, cells, channels = keys.shape
     hidden = torch.finfo(dtype).min / 4  # two may add up; infinities would not survive packing
-    reached = sum(tiles.keys.shape[1] for tiles in tilings)
-    columns = max(reached, candidates)
-    levels = group_levels(columns, candidates)
-    columns = -(-columns // GROUP**levels) * GROUP**levels
-
     # One more channel, 1 in every query, carries the references' bias, and hides the cell that stands for everything
     # outside the grid. Taking one vector off all keys leaves each query's ranking as it is, and what features share
     # would cost bf16 its digits.
@@ -189,33 +184,33 @@ def _search(
     key_table[:, cells, channels] = hidden
     key_table, key_rows = key_table.flatten(0, 1), keys.flatten(0, 1)
 
-    reach = torch.cat([tiles.reach.T for tiles in tilings])
     if isinstance(limits, _Rings):
-        reach = pad(reach, (0, 0, 0, columns - reached), value=_FAR)
         shared = queries.float() @ common.float()
-    else:
-        widths = torch.tensor([len(tiles.reach.T) for tiles in tilings], device=keys.device)
-        squares = (torch.tensor(limits, device=keys.device) ** 2).repeat_interleave(widths)
-        bias = torch.where(reach <= squares[:, None], 0.0, hidden).to(dtype)
-        bias = pad(bias, (0, 0, 0, columns - reached))  # what is there lies outside the grid and hides itself
     among = tilings[0].queries
-    outside = torch.full((1, columns - reached), cells, dtype=torch.int32, device=keys.device)
-    step = _tiles_at_once(columns, dtype, keys.device)
-    buffer = torch.empty(min(step, len(among)), columns, TILE**2, dtype=dtype, device=keys.device)
+    everything = _Columns.of(range(count), tilings, limits, candidates, hidden, dtype)
+    step = _tiles_at_once(everything.number, dtype, keys.device)
+    buffer = torch.empty(min(step, len(among)) * everything.number * TILE**2, dtype=dtype, device=keys.device)
+    arranged = {tuple(range(count)): everything}
+    used = _looked_at(touched, cells, step)
     found, products = [], []
     for start in range(0, len(among), step):
         chosen = among[start : start + step]
-        n = len(chosen)
-        halos = [tiles[start : start + step] + r * (cells + 1) for r, tiles in enumerate(touched)]
-        places = torch.cat([*halos, outside.expand(n, -1)], dim=1)
+        n, looked_at = len(chosen), used[start // step]
+        if looked_at not in arranged:
+            arranged[looked_at] = _Columns.of(looked_at, tilings, limits, candidates, hidden, dtype)
+        reach, bias, columns, levels, spare = arranged[looked_at]
+        halos = [touched[r][start : start + step] + r * (cells + 1) for r in looked_at]
+        outside = torch.full((n, spare), cells, dtype=torch.int32, device=keys.device)
+        places = torch.cat([*halos, outside], dim=1)
+        space = buffer[: n * columns * TILE**2].view(n, columns, TILE**2)
         q = query_table.index_select(0, chosen.flatten()).view(n, TILE**2, -1)
         k = key_table.index_select(0, places.flatten()).view(n, columns, -1)
         if isinstance(limits, _Rings):
             rings = limits.select(chosen)
-            rough = torch.bmm(k, q.transpose(1, 2), out=buffer[:n])
+            rough = torch.bmm(k, q.transpose(1, 2), out=space)
             rings.bend(rough, reach, shared[chosen][:, None], hidden)
         else:
-            rough = torch.baddbmm(bias.expand(n, -1, -1), k, q.transpose(1, 2), out=buffer[:n])
+            rough = torch.baddbmm(bias.expand(n, -1, -1), k, q.transpose(1, 2), out=space)
 
         best = largest_of_many(rough, candidates, levels)
         seen = rough.gather(1, best) > hidden / 2
@@ -232,6 +227,55 @@ def _search(
         hide = ~seen.mT.reshape(-1, candidates)
         products.append(exact.masked_fill_(hide, torch.finfo(torch.float32).min))
     return torch.cat(found), torch.cat(products)
+
+
+class _Columns(NamedTuple):
+    """What the queries of some tiles are compared with: the halos of some references, one after the other.
+
+    reach: int32 [number, Q] the r² at which each query sees each. bias: [number, Q] in the type of the search, which
+    hides what lies beyond the limits; empty for rings. number: of columns, the last `spare` of which only fill up.
+    """
+
+    reach: Tensor
+    bias: Tensor
+    number: int
+    levels: int
+    spare: int
+
+    @classmethod
+    def of(
+        cls,
+        looked_at: Sequence[int],
+        tilings: Sequence[Tiling],
+        limits: Sequence[int] | _Rings,
+        candidates: int,
+        hidden: float,
+        dtype: torch.dtype,
+    ) -> _Columns:
+        """Those of the references in `looked_at`; levels as of `largest_of_many`."""
+        halos = [tilings[r].reach.T for r in looked_at]
+        reach = torch.cat(halos)
+        reached = len(reach)
+        number = max(reached, candidates)
+        levels = group_levels(number, candidates)
+        number = -(-number // GROUP**levels) * GROUP**levels
+        fill = (0, 0, 0, number - reached)
+        if isinstance(limits, _Rings):
+            return cls(pad(reach, fill, value=_FAR), reach.new_empty(0), number, levels, number - reached)
+        seen = torch.cat([halo <= limits[r] ** 2 for r, halo in zip(looked_at, halos, strict=True)])
+        bias = torch.where(seen, 0.0, hidden).to(dtype)
+        # What fills up lies outside the grid and hides itself.
+        return cls(reach, pad(bias, fill), number, levels, number - reached)
+
+
+def _looked_at(touched: Sequence[Tensor], cells: int, step: int) -> list[tuple[int, ...]]:
+    """The references that any of the next `step` tiles sees anything of, for all tiles in turn."""
+    tiles = len(touched[0])
+    starts = range(0, tiles, step)
+    if touched[0].device.type != "cpu":  # to ask would make the host wait
+        return [tuple(range(len(touched)))] * len(starts)
+    seen = torch.stack([(keys != cells).any(1) for keys in touched], dim=1)
+    return [tuple(seen[start : start + step].any(0).nonzero().flatten().tolist()) or (0,) for start in starts]
 
 
 def _tiles_at_once(columns: int, dtype: torch.dtype, device: torch.device) -> int:

@@ -26,16 +26,19 @@ def time_parts(
 ) -> dict[str, float]:
     """Seconds per frame of a first pass by what is added to the plain way: one part at a time, and those of `options`.
 
-    ValueError if the video is shorter than memory reaches.
+    All take turns, round after round, so that a machine that slows down in time slows all of them. ValueError if the
+    video is shorter than memory reaches.
     """
     behind = warm_up(options)
     if len(source) <= behind:
         raise ValueError(f"{source.path}: {len(source)} frames are too few to measure, {behind + 1} are needed")
     stop = min(len(source), behind + frames)
-    seconds = {}
-    for name, extractor, chosen in _parts(device, bf16, options):
-        passes = (time_passes(source, extractor, chosen, 1, behind, stop, meter) for _ in range(meter.rounds))
-        seconds[name] = min(each.first for each in passes) / (stop - behind)
+    parts = list(_parts(device, bf16, options))
+    seconds = dict.fromkeys((name for name, *_ in parts), float("inf"))
+    for _ in range(meter.rounds):
+        for name, extractor, chosen in parts:
+            passes = time_passes(source, extractor, chosen, 1, behind, stop, meter)
+            seconds[name] = min(seconds[name], passes.first / (stop - behind))
     return seconds
 
 
