@@ -13,8 +13,10 @@ from PySide6.QtCore import QObject, Signal
 from app.controllers.background import Background
 from app.controllers.session import Session
 from app.controllers.shell import Shell
+from app.core.annotations import FrameLabels
 from app.core.changes import Change
 from app.core.document import Document
+from app.core.keypoints import same
 from app.core.settings import Settings
 from app.core.user_files import folder_for
 from app.io.export import EXPORTERS, Done, Labelled, Progress, export, unusable
@@ -151,6 +153,8 @@ class Exchanging(QObject):
         self._window.set_status("")
         change, imported = found
         frames = {f: labels for f in change.frames if (labels := scratch.store.get(f)) is not None}
+        store = self._session.document.store
+        replaced = sum(_replaces(labels, store.get(f)) for f, labels in frames.items())
         name = self.tr("Import {0}").format(path.name)
         try:
             self._session.document.put_frames(frames, scratch.objects, name, scratch.skeleton)
@@ -162,12 +166,23 @@ class Exchanging(QObject):
         words = (
             self.tr("%n labelled frames were read.", "", len(frames)) if len(frames) != 1 else self.tr("1 frame read.")
         )
+        if replaced:
+            lost = self.tr("Yours were replaced on %n of them: undo brings them back.", "", replaced)
+            words = f"{words} {lost}"
         self._window.notify(words)
         self._session.go_to(min(frames))
 
     def _not_read(self, error: Exception) -> None:
         self._window.set_status("")
         self._notice = self._window.notify(str(error), "error")
+
+
+def _replaces(new: FrameLabels, old: FrameLabels | None) -> bool:
+    """Do labels take the place of others that a person made?"""
+    if old is None or not old.is_human:
+        return False
+    points = old.keypoints is not None and new.keypoints is not None and not same(old.keypoints, new.keypoints)
+    return points or (old.labels is not None and old.labels != new.labels)
 
 
 def holds_labels(path: Path) -> bool:

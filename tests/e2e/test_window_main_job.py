@@ -223,8 +223,24 @@ def test_labels_come_back_from_an_import_as_one_undo(desk: Desk, tmp_path: Path)
     desk.studio.exchanging.take(tmp_path / "masks")
     desk.wait(lambda: sorted(desk.stored) == [0, 4])
     assert np.array_equal(desk.stored[4], desk.truth[4])
+    assert desk.window.notices.notices[-1].text == "2 labelled frames were read."
     desk.does("edit.undo")
     assert desk.stored == {}
+
+
+def test_an_import_over_labels_says_so(desk: Desk, tmp_path: Path) -> None:
+    desk.open()
+    desk.label(0)
+    desk.label(4)
+    export_masks(desk, tmp_path / "masks")
+    desk.session.document.clear([4])
+    desk.session.document.set_labels(0, LabelMap(np.roll(desk.truth[0], 5, axis=1)))
+    before = desk.stored
+    desk.studio.exchanging.take(tmp_path / "masks")
+    desk.wait(lambda: sorted(desk.stored) == [0, 4])
+    assert desk.window.notices.notices[-1].text == "2 labelled frames were read. Yours were replaced on 1 of them: undo brings them back."
+    desk.does("edit.undo")
+    assert np.array_equal(desk.stored[0], before[0]) and 4 not in desk.stored
 
 
 def drop(desk: Desk, path: Path) -> None:
