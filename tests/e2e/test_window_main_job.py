@@ -238,7 +238,8 @@ def test_an_import_over_labels_says_so(desk: Desk, tmp_path: Path) -> None:
     before = desk.stored
     desk.studio.exchanging.take(tmp_path / "masks")
     desk.wait(lambda: sorted(desk.stored) == [0, 4])
-    assert desk.window.notices.notices[-1].text == "2 labelled frames were read. Yours were replaced on 1 of them: undo brings them back."
+    told = desk.window.notices.notices[-1].text
+    assert told == "2 labelled frames were read. Yours were replaced on 1 of them: undo brings them back."
     desk.does("edit.undo")
     assert np.array_equal(desk.stored[0], before[0]) and 4 not in desk.stored
 
