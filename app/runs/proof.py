@@ -18,15 +18,14 @@ import torch
 
 from app.core.document import Document
 from app.core.proof import Comparison, Measure, Proof
+from app.io.overlay import compose
 from model.evaluation.keypoints import THRESHOLDS, correct_points
 from model.evaluation.measures import measure_frame
 from model.features import FeatureExtractor, cell_colours, fill_in, without_colour
 from model.matching import frame_affinity
-from model.palette import PALETTE
 from model.pictures import feature_colours
 from model.propagator import Propagator, working_size
 from model.types import (
-    BACKGROUND,
     Anchor,
     BoolArray,
     Direction,
@@ -35,7 +34,6 @@ from model.types import (
     LabelMap,
     PropagationOptions,
     PropagationRequest,
-    UInt8Array,
 )
 from model.video import VideoSource, open_video
 
@@ -82,13 +80,16 @@ class Step:
 
 @dataclass(slots=True)
 class _Figures:
-    """Of one encoder on one video. objects: J&F of every object in every frame; points: right or wrong by threshold."""
+    """Of one encoder on one video. objects: J&F of every object in every frame; points: right or wrong by threshold.
+
+    found: what it carried to the labelled frames; scores: how good that is, 0..1.
+    """
 
     objects: list[float] = field(default_factory=list)
     frames: int = 0
     points: list[BoolArray] = field(default_factory=list)
-    found: dict[int, LabelMap] = field(default_factory=dict)
-    overlap: dict[int, float] = field(default_factory=dict)
+    found: dict[int, tuple[LabelMap | None, KeypointSet | None]] = field(default_factory=dict)
+    scores: dict[int, float] = field(default_factory=dict)
 
 
 def prove(
@@ -127,7 +128,7 @@ def prove(
                         yield step(number, (place + share) / 2)
                     results.append(figures)
                 rows.append((video.path.name, results[0], results[1]))
-                pictures += _masks(source, video.path.name, results[0], results[1], say)
+                pictures += _labels(source, video.path.name, results[0], results[1], say)
         except (ValueError, OSError) as error:
             notes.append(str(error))
     for number, path in enumerate(held_out, start=len(labelled)):
@@ -175,14 +176,14 @@ def _carry(
 def _score(
     truth: Anchor, first: Anchor, labels: LabelMap | None, keypoints: KeypointSet | None, figures: _Figures
 ) -> None:
+    shares: list[float] = []
     if truth.labels is not None and first.labels is not None and labels is not None:
         asked = [n for n in first.labels.objects if n in truth.labels.objects]
         if asked:
             scores = measure_frame(truth.labels.ids, labels.ids, asked).mean(axis=1)
             figures.objects += scores.tolist()
             figures.frames += 1
-            figures.found[truth.frame] = labels
-            figures.overlap[truth.frame] = float(scores.mean())
+            shares.append(float(scores.mean()))
     if truth.keypoints is not None and first.keypoints is not None and keypoints is not None:
         names = [
             name
@@ -195,6 +196,10 @@ def _score(
             xy = truth.keypoints.xy[rows][seen]
             found = keypoints.xy[[keypoints.names.index(name) for name in names]][seen]
             figures.points.append(correct_points(found, xy, _extent(truth.keypoints)))
+            shares.append(float(figures.points[-1][:, 0].mean()))
+    if shares:
+        figures.found[truth.frame] = labels, keypoints
+        figures.scores[truth.frame] = float(np.mean(shares))
 
 
 def _extent(points: KeypointSet) -> float:
@@ -226,27 +231,17 @@ def _pooled(rows: Iterable[tuple[str, _Figures, _Figures]]) -> tuple[_Figures, _
     return pools
 
 
-def _masks(
+def _labels(
     source: VideoSource, name: str, before: _Figures, after: _Figures, say: Callable[[str], str]
 ) -> list[Comparison]:
     """The labelled frame where the two differ most."""
     shared = before.found.keys() & after.found.keys()
     if not shared:
         return []
-    frame = max(sorted(shared), key=lambda f: abs(before.overlap[f] - after.overlap[f]))
+    frame = max(sorted(shared), key=lambda f: abs(before.scores[f] - after.scores[f]))
     image = source[frame].image
     title = say("{0}, frame {1}").format(name, frame)
-    return [Comparison(title, *(_overlaid(image, figures.found[frame].ids) for figures in (before, after)))]
-
-
-def _overlaid(image: UInt8Array, ids: UInt8Array) -> UInt8Array:
-    """Half of the palette's colours over the picture, and a line of one pixel around every object."""
-    drawn = np.where((ids != BACKGROUND)[..., None], image // 2 + PALETTE[ids] // 2, image).astype(np.uint8)
-    edge = np.zeros(ids.shape, bool)
-    edge[:, 1:] |= ids[:, 1:] != ids[:, :-1]
-    edge[1:] |= ids[1:] != ids[:-1]
-    drawn[edge] = 255
-    return drawn
+    return [Comparison(title, *(compose(image, *figures.found[frame]) for figures in (before, after)))]
 
 
 # Without labels

@@ -79,6 +79,14 @@ def test_a_blind_encoder_is_found_out_by_labels(labelled: Labelled) -> None:
     assert (picture.before != picture.after).any()
 
 
+def test_keypoints_alone_can_be_compared_by_eye_as_well(labelled: Labelled) -> None:
+    anchors = tuple(Anchor(anchor.frame, keypoints=anchor.keypoints) for anchor in labelled.anchors)
+    proof, _ = run(prove(sighted(), Blind(), [replace(labelled, anchors=anchors)], []))
+    assert [m.name for m in proof.measures] == ["PCK@0.1"]
+    (picture,) = proof.pictures
+    assert (picture.before != picture.after).any()
+
+
 def test_the_share_that_is_done_goes_with_the_work(labelled: Labelled, tmp_path: Path) -> None:
     """Or the time that is left would be wrong by much: a held-out video is a moment beside a long labelled one."""
     clip, _ = film(tmp_path / "other")

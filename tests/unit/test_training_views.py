@@ -292,6 +292,9 @@ def test_the_proof_page_says_what_to_do(qtbot: QtBot) -> None:
     assert "worse" in page.verdict.text() and "+50 %" in table(page) and "a.mp4 is gone" in texts(page)
     assert not page.use_button.property("primary") and "all the same" in page.use_button.text()
     assert not page.wipe.isVisible()
+    page.resize(760, 680)
+    page.grab()
+    assert page.notes.mapTo(page, page.notes.rect().bottomLeft()).y() < 240, "lines stay together without a picture"
     page.set_in_use(True, True)
     assert not page.use_button.isEnabled() and page.undo_button.isVisible()
     page.set_in_use(False, True)  # what there was before is this one: going back would bring it back

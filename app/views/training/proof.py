@@ -149,6 +149,7 @@ class ProofPage(QWidget):
         column.addWidget(self.notes)
         column.addLayout(row(self.frames, None))
         column.addWidget(self.wipe, 1)
+        column.addStretch()  # where there is nothing to compare by eye
         return page
 
     def _fill(self, measures: tuple[Measure, ...]) -> None:
