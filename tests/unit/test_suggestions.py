@@ -155,7 +155,9 @@ def test_annotators_work_until_content(tmp_path: Path) -> None:
         images = tmp_path / "JPEGImages/480p/jump"
         images.mkdir(parents=True, exist_ok=True)
         Image.fromarray(picture).save(images / f"{frame:05d}.png")
-    options = PropagationOptions(short_side=None, radius=4, anchor_radius=4, follow_radius=0, temperature=0.05, trust=0.0)
+    options = PropagationOptions(
+        short_side=None, radius=4, anchor_radius=4, follow_radius=0, temperature=0.05, trust=0.0
+    )
     report = evaluate_effort(tmp_path, load_extractor("lab", "cpu"), options=options, target=0.85, limit=10)
     for pick in Pick:
         rounds = report.rounds["jump"][pick]
