@@ -1,21 +1,19 @@
-"""The timeline as a user finds it: what the mouse does, what follows, and what is painted again."""
+"""The timeline as a user finds it: what the mouse does, and what follows."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, Qt
-from PySide6.QtGui import QColor, QContextMenuEvent, QHelpEvent, QImage, QPalette, QWheelEvent
+from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
+from PySide6.QtGui import QColor, QContextMenuEvent, QHelpEvent, QImage, QWheelEvent
 from PySide6.QtWidgets import QApplication, QMenu, QToolTip
 from pytestqt.qtbot import QtBot
 
-from app.core.lanes import KEYPOINTS, Lane, LaneState
-from app.views.timeline import painting
+from app.core.lanes import KEYPOINTS
 from app.views.timeline.layout import BAR, NAMES
 from app.views.timeline.timeline import Timeline
+from tests.timelines import LANES_Y, PICTURES_Y, REFERENCES_Y, RULER_Y, WIDTH, at, colour_at, lanes_of, shown
 
-WIDTH = 1000  # of the frames
-RULER_Y, PICTURES_Y, REFERENCES_Y, LANES_Y = 25, 50, 80, 92
 NO_KEYS, CTRL, SHIFT = (
     Qt.KeyboardModifier.NoModifier,
     Qt.KeyboardModifier.ControlModifier,
@@ -27,30 +25,6 @@ NO_KEYS, CTRL, SHIFT = (
 def timeline(qtbot: QtBot) -> Timeline:
     """100 frames of 10 pixels each."""
     return shown(qtbot, 100)
-
-
-def shown(qtbot: QtBot, frames: int, height: int = 208) -> Timeline:
-    timeline = Timeline()
-    qtbot.addWidget(timeline)
-    timeline.resize(NAMES + WIDTH + BAR, height)
-    timeline.show()
-    qtbot.waitExposed(timeline)
-    timeline.set_video(frames, 25.0, np.arange(frames) / 25)
-    return timeline
-
-
-def lanes_of(frames: int, *numbers: int) -> tuple[Lane, ...]:
-    def lane(number: int) -> Lane:
-        states = np.full(frames, LaneState.PROPAGATED, np.uint8)
-        states[0] = LaneState.HUMAN
-        return Lane(number, f"object {number}", (128, 0, 0), states, np.full(frames, 0.83, np.float32))
-
-    return tuple(lane(number) for number in numbers)
-
-
-def at(frame: float, y: int = PICTURES_Y) -> QPoint:
-    """A point over the middle of a frame of the 100."""
-    return QPoint(NAMES + round(10 * frame + 5), y)
 
 
 def wheel(timeline: Timeline, x: float, y: int, turn: int, keys: Qt.KeyboardModifier = NO_KEYS) -> None:
@@ -66,30 +40,6 @@ def wheel(timeline: Timeline, x: float, y: int, turn: int, keys: Qt.KeyboardModi
         False,
     )
     QApplication.sendEvent(timeline, event)
-
-
-def colour_at(timeline: Timeline, x: float, y: int) -> QColor:
-    return timeline.grab().toImage().pixelColor(round(NAMES + x), y)
-
-
-def test_a_mark_looks_the_same_under_the_playhead(timeline: Timeline) -> None:
-    """A line across it would make a human frame look like a corrected one."""
-    timeline.set_lanes(lanes_of(100, 1))
-    timeline.set_playhead(50)
-    before = timeline.grab(QRect(NAMES + 2, LANES_Y, 7, 40)).toImage()
-    timeline.set_playhead(0)
-    under = timeline.grab(QRect(NAMES + 2, LANES_Y, 7, 40)).toImage()
-    fill = QColor(128, 0, 0).hsvHue()
-    rows = [y for y in range(40) if before.pixelColor(3, y).hsvHue() == fill and before.pixelColor(3, y).value() > 90]
-    assert rows and all(under.pixelColor(3, y) == before.pixelColor(3, y) for y in rows)
-
-
-def test_no_mark_is_cut_out_of_many_that_lie_side_by_side(timeline: Timeline) -> None:
-    states = np.full(100, LaneState.HUMAN, np.uint8)
-    timeline.set_lanes((Lane(1, "swan", (128, 0, 0), states, np.full(100, np.nan, np.float32)),))
-    timeline.set_playhead(50)
-    near, far = (timeline.grab(QRect(NAMES + x, LANES_Y, 1, 40)).toImage() for x in (512, 540))
-    assert near == far
 
 
 class Heard:
@@ -397,90 +347,3 @@ def test_the_tooltip_tells_frame_time_state_and_certainty(timeline: Timeline) ->
     assert "right-click to restore" in tooltip_at(timeline, at(60, REFERENCES_Y))
     assert tooltip_at(timeline, QPoint(20, LANES_Y)) == "object 3"
     assert "In point" in tooltip_at(timeline, QPoint(NAMES + 3, 4))
-
-
-# Painting
-
-
-def test_references_that_are_told_again_paint_nothing_again(
-    timeline: Timeline, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    timeline.set_references(range(100), dropped=[3])
-    timeline.grab()
-    drawn: list[int] = []
-    monkeypatch.setattr(painting, "_draw_references", lambda *given, **more: drawn.append(1))
-    timeline.set_references(range(100), dropped=[3])
-    timeline.grab()
-    assert not drawn
-    timeline.set_references(range(100))
-    timeline.grab()
-    assert drawn
-
-
-def test_a_moving_playhead_paints_neither_ruler_nor_lanes_again(
-    qtbot: QtBot, timeline: Timeline, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """This is what keeps playing and scrubbing at the rate of the screen, however long the video is."""
-    drawn: list[str] = []
-    for name in ("draw_ruler", "draw_lanes"):
-        draw = getattr(painting, name)
-        monkeypatch.setattr(painting, name, lambda *a, _draw=draw, _name=name: (drawn.append(_name), _draw(*a)))
-    timeline.set_lanes(lanes_of(100, 1))
-    timeline.changeEvent(QEvent(QEvent.Type.FontChange))
-    timeline.grab()
-    assert sorted(drawn) == ["draw_lanes", "draw_ruler"]
-    drawn.clear()
-    for frame in range(10):
-        timeline.set_playhead(frame)
-        timeline.set_cached([(0, frame)])
-        qtbot.mouseMove(timeline, at(frame))
-        timeline.grab()
-    assert drawn == []
-    timeline.set_lanes(lanes_of(100, 1))
-    timeline.grab()
-    assert drawn == ["draw_lanes"]
-
-
-def test_a_first_stroke_paints_no_ruler_again(timeline: Timeline, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The lane of a new object and the mark of a new reference are all that there is to paint, and are waited for."""
-    timeline.grab()
-    drawn: list[str] = []
-    for name in ("draw_ruler", "draw_references", "draw_lanes"):
-        draw = getattr(painting, name)
-        monkeypatch.setattr(painting, name, lambda *a, _draw=draw, _name=name: (drawn.append(_name), _draw(*a)))
-    timeline.set_lanes(lanes_of(100, 5))
-    timeline.grab()
-    assert drawn == ["draw_lanes"]
-    timeline.set_references([7])
-    timeline.grab()
-    assert drawn == ["draw_lanes", "draw_references"]
-
-
-def test_colours_follow_the_palette(timeline: Timeline) -> None:
-    for ground in ("#ffffff", "#101010"):
-        palette = QPalette()
-        palette.setColor(QPalette.ColorRole.Window, QColor(ground))
-        timeline.setPalette(palette)
-        assert colour_at(timeline, -10, 180) == QColor(ground)
-
-
-def test_cached_frames_have_a_bar_under_the_ruler(timeline: Timeline) -> None:
-    timeline.set_playhead(99)
-    before = colour_at(timeline, 305, 31), colour_at(timeline, 505, 31)
-    timeline.set_cached([(20, 40)])
-    assert colour_at(timeline, 305, 31) != before[0]
-    assert colour_at(timeline, 505, 31) == before[1]
-
-
-@pytest.mark.parametrize("frames", [1, 2, 100_000])
-def test_videos_of_any_length_are_painted(qtbot: QtBot, frames: int) -> None:
-    timeline = shown(qtbot, frames)
-    timeline.set_lanes(lanes_of(frames, 1, 2))
-    timeline.set_references(range(0, frames, 7))
-    for factor in (1, 30, 1e9):
-        timeline.zoom_by(factor)
-        timeline.grab()
-    timeline.resize(300, 60)
-    timeline.grab()
-    timeline.clear()
-    timeline.grab()
