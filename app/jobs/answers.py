@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
 import cv2
 import numpy as np
 from torch import Tensor
@@ -29,6 +27,7 @@ from model.features import FeatureExtractor, MotionFeatures, fill_in, without_co
 from model.flow import FlowOptions, Motion
 from model.following import displacements
 from model.labels import Channels
+from model.likeness import TargetModel
 from model.matching import frame_affinity
 from model.memory import Entry
 from model.pictures import RAMP, cluster_picture, feature_colours, flow_colours, flow_wheel, map_picture
@@ -112,23 +111,30 @@ class Answers:
         if self._matched is None or self._matched[0] != wanted:
             options = fill_in(query.options, self._extractor)
             store = self._propagator.store(options)
-            keys = store.match(query.frame, query.references, value=options.value or "off")
+            asked, keys = store.match(query.frame, query.references, value=options.value or "off")
             human = {frame for frame, labels in query.labels if labels.is_human}
-            moved = self._moved(query, options, human) if options.follow_radius else None
-            affinity = frame_affinity(*keys, options, [r in human for r in query.references], moved)
+            moved = likeness = None
+            if query.labels and {frame for frame, _ in query.labels} == set(query.references):
+                channels, entries = self._entries(query, options)
+                if options.follow_radius:  # labels came last from the reference that is nearest in time
+                    latest = min(entries, key=lambda frame: abs(frame - query.frame))
+                    moved = displacements(entries, human, latest)
+                if options.likeness:
+                    likeness = TargetModel(len(channels.objects))(query.frame, asked, entries, keys, human)
+            anchored = [r in human for r in query.references]
+            affinity = frame_affinity(asked, keys, options, anchored, moved, likeness)
             self._matched = wanted, affinity
         return self._matched[1]
 
-    def _moved(self, query: Votes, options: PropagationOptions, human: Collection[int]) -> list[Tensor | None] | None:
-        """How far windows follow what is labelled. Labels came last from the reference that is nearest in time."""
-        frames = {frame: (known.whole_labels(), known.whole_keypoints()) for frame, known in query.labels}
-        if frames.keys() != set(query.references):
-            return None
+    def _entries(self, query: Votes, options: PropagationOptions) -> tuple[Channels, dict[int, Entry]]:
+        """What is labelled on the references, in the order that they have."""
+        labels = dict(query.labels)
+        frames = {frame: (labels[frame].whole_labels(), labels[frame].whole_keypoints()) for frame in query.references}
         objects = {n for labels, _ in frames.values() if labels is not None for n in labels.objects}
         points = dict.fromkeys(name for _, points in frames.values() if points is not None for name in points.names)
         channels = Channels(tuple(sorted(objects)), tuple(points), self._source.size, self._size(options))
         entries = {frame: Entry(*channels.encode(Anchor(frame, *said))) for frame, said in frames.items()}
-        return displacements(entries, human, min(frames, key=lambda frame: abs(frame - query.frame)))
+        return channels, entries
 
     def _segment(self, query: ClickSegment) -> Segment:
         wanted = query.frame, query.options

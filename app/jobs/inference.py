@@ -20,7 +20,7 @@ from PySide6.QtCore import QCoreApplication
 
 from app.core.annotations import FrameLabels
 from app.jobs.inference_signals import InferenceSignals
-from app.jobs.loading import uncollected
+from app.jobs.loading import load_native_code, uncollected
 from app.jobs.queries import Engine, Query
 from app.machine import disk_for_features
 from app.mistakes import is_out_of_memory
@@ -201,6 +201,7 @@ class InferenceThread(InferenceSignals):
     def _load(self) -> FeatureExtractor:
         """The encoder, loaded when it is first needed: it takes seconds."""
         if self._extractor is None:
+            load_native_code()
             with uncollected():
                 import torch
 
