@@ -10,6 +10,7 @@ from torch import Tensor
 from model.affinity import Affinity, Radius, WindowPair, windowed_affinity
 from model.compactness import compact_votes
 from model.features import as_query, common_product, without_colour
+from model.likeness import Likeness
 from model.sampler import SamplerOptions, sample_windows
 from model.types import PropagationOptions
 
@@ -23,12 +24,15 @@ def frame_affinity(
     options: PropagationOptions,
     anchored: Sequence[bool] | None = None,
     moved: Sequence[Tensor | None] | None = None,
+    likeness: Likeness | None = None,
 ) -> Affinity:
     """The affinity of a frame [C, h, w] to its references [R, C, h, w], all as `FeatureStore.get` gives them.
 
     anchored: [R] which of them are anchors, with the head start `options.trust`; none when left out.
     moved:    [R] how far windows that follow what moves are moved, as of `model.following`; none when left out. These
               references are looked at in both places.
+    likeness: how much cells look like the objects. A vote between two that differ by d weighs e^(-l/2 · |d|²) times as
+              much, l = `options.likeness`, whatever the temperature.
     """
     anchored = anchored or [False] * len(keys)
     none: list[Tensor | None] = [None] * len(keys)
@@ -42,20 +46,40 @@ def frame_affinity(
         looks = without_colour(query), without_colour(keys)
         sampler = SamplerOptions(size=options.sampler, clusters=options.clusters, threshold=options.grow_above)
         radius = sample_windows(*looks, sampler).windows
+    temperature = options.temperature_with(sum(anchored))
+    asked, zero = as_query(query, options.colour), common_product(query, options.colour)
+    marks = None
+    if likeness is not None and options.likeness:
+        weight = options.likeness * temperature
+        asked = torch.cat([asked, weight * likeness.query, torch.full_like(zero[None], -weight)])
+        marks = torch.cat([likeness.keys, likeness.keys.square().sum(1, keepdim=True) / 2], dim=1)
+        zero = zero + weight / 2 * likeness.query.square().sum(0)
     affinity = windowed_affinity(
-        as_query(query, options.colour),
-        torch.cat([keys, keys[again]]) if again else keys,
+        asked,
+        keys if marks is None and not again else _stacked(keys, marks, looked_at),
         radius=radius,
         top_k=options.top_k * (2 if again else 1),
-        temperature=options.temperature_with(sum(anchored)),
+        temperature=temperature,
         window=options.window,
-        zero=common_product(query, options.colour),
+        zero=zero,
         bias=[options.trust * anchored[r] for r in looked_at],
         shift=[*none, *(moved[r] for r in again)] if again else None,
     )
     if again:
         affinity = affinity.united(looked_at, options.top_k)
     return affinity if options.compact is None else compact_votes(affinity, options.compact)
+
+
+def _stacked(keys: Tensor, marks: Tensor | None, rows: Sequence[int]) -> Tensor:
+    """Matching vectors [R, C, h, w] in this order, with marks [R, M, h, w] behind them: [rows, C + M, h, w]."""
+    channels = keys.shape[1]
+    more = 0 if marks is None else marks.shape[1]
+    out = keys.new_empty(len(rows), *keys.shape[2:], channels + more)
+    for place, row in zip(out, rows, strict=True):
+        place[..., :channels] = keys[row].permute(1, 2, 0)
+        if marks is not None:
+            place[..., channels:] = marks[row].permute(1, 2, 0)
+    return out.permute(0, 3, 1, 2)
 
 
 def confidence(affinity: Affinity, temperature: float) -> Tensor:

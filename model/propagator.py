@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -17,6 +17,7 @@ from model.affinity import Affinity
 from model.features import FeatureExtractor, fill_in
 from model.following import displacements
 from model.labels import Channels
+from model.likeness import Likeness, TargetModel
 from model.mask_decoder import MaskDecoder
 from model.matching import carry, confidence, frame_affinity
 from model.memory import Entry, FeatureStore, Memory
@@ -147,6 +148,7 @@ class _Walk:
             source.size,
             working_size(source.size, request.options.short_side),
         )
+        self._target = TargetModel(len(self._channels.objects))
         self._last_seen: dict[int, float] = {}  # how crisp each object was when it last showed
         self._anchors = {a.frame: a for a in request.anchors}
         self._given = {**self._anchors, **{k.frame: k for k in request.known}}
@@ -342,7 +344,8 @@ class _Walk:
         with self._stopwatch("affinity"):
             anchored = [reference in self._anchors for reference in references]
             moved = displacements(references, self._anchors, latest) if self._options.follow_radius else None
-            affinity = frame_affinity(query, keys, self._options, anchored, moved)
+            likeness = self._likeness(frame, query, references, keys)
+            affinity = frame_affinity(query, keys, self._options, anchored, moved, likeness)
             carried = carry(affinity, values, known)
             sure = confidence(affinity, self._options.temperature_with(sum(anchored))).cpu()
             disagreement = self._disagreement(affinity, query, keys, values, carried) if self._options.cycle else None
@@ -354,6 +357,13 @@ class _Walk:
                 kept, refined = self._refiner.refine(*seen, entry, objects)
                 entry, shown = (Entry(torch.cat([v, entry.values[objects:]]), told) for v in (kept, refined))
         return entry, shown, sure, disagreement
+
+    def _likeness(self, frame: int, query: Tensor, references: Mapping[int, Entry], keys: Tensor) -> Likeness | None:
+        if not self._options.likeness:
+            return None
+        if self._options.value == "per_target":  # a frame has other features for every query
+            self._target = TargetModel(len(self._channels.objects))
+        return self._target(frame, query, references, keys, self._anchors)
 
     def _disagreement(self, affinity: Affinity, query: Tensor, keys: Tensor, values: Tensor, carried: Tensor) -> Tensor:
         """Send the new labels back to every reference and see, along the votes, how much comes back changed."""

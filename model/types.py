@@ -160,6 +160,8 @@ class PropagationOptions:
     several_temperature: where several do. Labels that a person gave near by deserve a loud vote; those that were
                  carried far do better as a mean of many.
     colour:      weight of the colour distance of two cells beside their features; 0 = features alone.
+    likeness:    l: two cells that differ by d in how much they look like the objects vote e^(-l/2 · |d|²) as loud. What
+                 objects look like, a linear model learns from the anchors. 0 = off.
     trust:       head start of an anchor's votes over others, in units of similarity: labels that a person gave are
                  worth more than labels that were carried.
     anchor_radius: the radius in an anchor that is the only one, and may lie far back in time; never less than `radius`.
@@ -191,6 +193,7 @@ class PropagationOptions:
     temperature: float = 0.14
     several_temperature: float = 0.05
     colour: float = 36.0
+    likeness: float = 30.0
     trust: float = 0.04
     anchor_radius: int = 18
     follow_radius: int = 12
@@ -217,6 +220,7 @@ class PropagationOptions:
             "temperature": self.temperature > 0,
             "several_temperature": self.several_temperature > 0,
             "colour": self.colour >= 0,
+            "likeness": self.likeness >= 0,
             "trust": self.trust >= 0,
             "anchor_radius": self.anchor_radius >= 1,
             "follow_radius": self.follow_radius >= 0,

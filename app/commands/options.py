@@ -22,6 +22,7 @@ RARE: dict[str, Callable[[str], object]] = {
     "compact": float,
     "value": str,
     "rounds": int,
+    "likeness": float,
     "trust": float,
     "several_temperature": float,
     "anchor_radius": int,
