@@ -7,7 +7,7 @@ nothing by themselves, for what looks like the object in another place is not th
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 import torch
@@ -34,7 +34,8 @@ class TargetModel:
     def __init__(self, objects: int) -> None:
         """objects: so many of the first channels of labels are objects."""
         self._objects = objects
-        self._anchors: tuple[int, ...] = ()
+        self._entries: dict[int, Entry] = {}  # of the anchors that it was fitted to
+        self._samples: dict[int, Sample] = {}
         self._weights = torch.empty(0)
         self._scores: dict[int, Tensor] = {}
 
@@ -43,44 +44,64 @@ class TargetModel:
     ) -> Likeness | None:
         """Of a frame [C, h, w] and its references [R, C, h, w], as `FeatureStore.match` gives them.
 
-        references: their labels, by frame; anchors: which frames a person labelled. None if nothing is to be learned.
+        references: their labels by frame, for an anchor the same object as long as they stay the same.
+        anchors: which frames a person labelled. None if nothing is to be learned from any of them.
         """
-        rows = [row for row, reference in enumerate(references) if reference in anchors]
-        if not rows or not self._objects:
+        entries = {anchor: entry for anchor, entry in references.items() if anchor in anchors}
+        if not entries or not self._objects:
             return None
-        entries = list(references.items())
-        looked_at = tuple(entries[row][0] for row in rows)
-        if looked_at != self._anchors:
-            values = torch.stack([entries[row][1].values[: self._objects] for row in rows])
-            known = torch.stack([entries[row][1].known[: self._objects] for row in rows])
-            self._anchors, self._weights, self._scores = looked_at, fit(keys[rows], values, known), {}
         keys_of = {**dict(zip(references, keys, strict=True)), frame: query}
+        if entries != self._entries:
+            same = {a: self._samples[a] for a, entry in entries.items() if self._entries.get(a) is entry}
+            new = {a: Sample.of(keys_of[a], entries[a].values[: self._objects]) for a in entries if a not in same}
+            known = torch.stack([entry.known[: self._objects] for entry in entries.values()])
+            self._entries, self._samples = entries, {**same, **new}
+            self._weights, self._scores = fit([self._samples[a] for a in entries], known), {}
         self._scores = {
-            f: self._scores[f] if f in self._scores else scores(key, self._weights) for f, key in keys_of.items()
+            seen: self._scores[seen] if seen in self._scores else scores(key, self._weights)
+            for seen, key in keys_of.items()
         }
         return Likeness(self._scores[frame], torch.stack([self._scores[reference] for reference in references]))
 
 
-def fit(keys: Tensor, values: Tensor, known: Tensor) -> Tensor:
+class Sample(NamedTuple):
+    """Some of an anchor's cells, n of them: those of the objects, and of all of them every second in both directions.
+
+    inputs: what is seen of each [n, 2C + 1]; shares: how much of it is each object [n, O]; thin: bool [n], those that
+    stand for all; square: the sum of the outer products of their inputs [2C + 1, 2C + 1].
+    """
+
+    inputs: Tensor
+    shares: Tensor
+    thin: Tensor
+    square: Tensor
+
+    @classmethod
+    def of(cls, key: Tensor, values: Tensor) -> Sample:
+        """From a matching vector [C, h, w] and labels [O, h, w]."""
+        thin = torch.zeros(key.shape[1:], dtype=torch.bool, device=key.device)
+        thin[_THIN // 2 :: _THIN, _THIN // 2 :: _THIN] = True
+        chosen = thin | (values > 0).any(0)
+        seen = [part.permute(1, 2, 0)[chosen] for part in (key, _mean_around(key))]
+        inputs, thin = torch.cat([*seen, torch.ones_like(seen[0][:, :1])], dim=1), thin[chosen]
+        return cls(inputs, values[:, chosen].T, thin, inputs[thin].T @ inputs[thin])
+
+
+def fit(samples: Sequence[Sample], known: Tensor) -> Tensor:
     """The weights [O, 2C + 1] with which `scores` tells each of O objects from all else, by ridge regression.
 
-    keys [A, C, h, w], values [A, O, h, w] and known bool [A, O]: matching vectors and labels of A anchors. An object
-    and the rest have the same say, however large they are. Zeros for an object that no anchor shows, or nothing beside.
+    known: bool [A, O], which objects each of A anchors knows of. An object and the rest have the same say, however
+    large they are. Zeros for an object that no anchor shows, or nothing beside it.
     """
-    samples = [_samples(key, shares) for key, shares in zip(keys, values, strict=True)]
-    spread = [sample.inputs[sample.thin].T @ sample.inputs[sample.thin] for sample in samples]
-    size = spread[0].shape[0]
-    weights = keys.new_zeros(values.shape[1], size)
+    size = len(samples[0].square)
+    weights = samples[0].inputs.new_zeros(known.shape[1], size)
     for number, told in enumerate(known.T.tolist()):
-        square = keys.new_zeros(2, size, size)  # of the object, and of the rest
-        target, mass = keys.new_zeros(2, size), keys.new_zeros(2)
-        for sample, around, says in zip(samples, spread, told, strict=True):
-            if not says:
-                continue
+        square = weights.new_zeros(2, size, size)  # of the object, and of the rest
+        target, mass = weights.new_zeros(2, size), weights.new_zeros(2)
+        for sample in (sample for sample, says in zip(samples, told, strict=True) if says):
             place = sample.shares[:, number].nonzero()[:, 0]
-            x, share = sample.inputs[place], sample.shares[place, number]
-            counted = sample.thin[place].float()
-            square += torch.stack([_square(x, share), around - _square(x, counted * share)])
+            x, share, counted = sample.inputs[place], sample.shares[place, number], sample.thin[place].float()
+            square += torch.stack([_square(x, share), sample.square - _square(x, counted * share)])
             target += torch.stack([share * share, counted * (1 - share) * share]) @ x
             mass += torch.stack([share.sum(), sample.thin.sum() - (counted * share).sum()])
         if bool((mass < 1).any()):
@@ -95,29 +116,9 @@ def fit(keys: Tensor, values: Tensor, known: Tensor) -> Tensor:
 def scores(key: Tensor, weights: Tensor) -> Tensor:
     """How much each cell of a matching vector [C, h, w] looks like each object of `fit`: [O, h, w] in 0..1."""
     channels, height, width = key.shape
-    own, around, constant = weights.split([channels, channels, 1], dim=1)
     cells = key.permute(1, 2, 0).reshape(-1, channels)
-    here, there = (cells @ torch.cat([own, around]).T).T.reshape(2, -1, height, width)
-    return (here + _mean_around(there) + constant[:, :, None]).clamp(0, 1)
-
-
-class _Sample(NamedTuple):
-    """Some of a frame's n cells: what is seen of them [n, 2C + 1], the objects' shares of them [n, O], and which of
-    them stand for all cells, bool [n]; the others are the objects' own."""
-
-    inputs: Tensor
-    shares: Tensor
-    thin: Tensor
-
-
-def _samples(key: Tensor, values: Tensor) -> _Sample:
-    """key [C, h, w], values [O, h, w]."""
-    thin = torch.zeros(key.shape[1:], dtype=torch.bool, device=key.device)
-    thin[_THIN // 2 :: _THIN, _THIN // 2 :: _THIN] = True
-    chosen = thin | (values > 0).any(0)
-    seen = [part[:, chosen].T for part in (key, _mean_around(key))]
-    inputs = torch.cat([*seen, torch.ones_like(seen[0][:, :1])], dim=1)
-    return _Sample(inputs, values[:, chosen].T, thin[chosen])
+    own, around = ((cells @ part.T).T.reshape(-1, height, width) for part in weights[:, :-1].chunk(2, dim=1))
+    return (own + _mean_around(around) + weights[:, -1:, None]).clamp(0, 1)
 
 
 def _square(rows: Tensor, weight: Tensor) -> Tensor:

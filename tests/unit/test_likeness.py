@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +12,8 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from model.features import as_key, load_extractor
-from model.likeness import Likeness, TargetModel, fit, scores
+from model.likeness import Likeness, Sample, TargetModel, scores
+from model.likeness import fit as fit_samples
 from model.matching import frame_affinity
 from model.memory import Entry
 from model.propagator import Propagator
@@ -29,6 +31,10 @@ def picture(seed: int, *boxes: tuple[slice, slice]) -> tuple[Tensor, Tensor]:
         labels[number][box] = 1
         features[number][box] += 4
     return as_key(normalize(features, dim=0), torch.zeros(3, *GRID)), labels
+
+
+def fit(keys: Tensor, values: Tensor, known: Tensor) -> Tensor:
+    return fit_samples([Sample.of(*frame) for frame in zip(keys, values, strict=True)], known)
 
 
 LEFT, RIGHT = (slice(4, 12), slice(3, 13)), (slice(10, 20), slice(20, 26))
@@ -84,9 +90,9 @@ def test_where_there_is_nothing_to_tell_apart_all_score_alike(share: float) -> N
 def test_the_model_is_fitted_anew_for_other_anchors_and_not_before(monkeypatch: pytest.MonkeyPatch) -> None:
     fits = []
 
-    def counted(keys: Tensor, values: Tensor, known: Tensor) -> Tensor:
-        fits.append(len(keys))
-        return fit(keys, values, known)
+    def counted(samples: Sequence[Sample], known: Tensor) -> Tensor:
+        fits.append(len(samples))
+        return fit_samples(samples, known)
 
     monkeypatch.setattr("model.likeness.fit", counted)
     frames = {n: picture(n, LEFT) for n in range(5)}
