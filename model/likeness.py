@@ -28,7 +28,7 @@ class Likeness(NamedTuple):
     keys: Tensor
 
 
-class TargetModel:
+class LikenessModel:
     """The scores of one walk through a video, fitted anew whenever other anchors are looked at."""
 
     def __init__(self, objects: int) -> None:

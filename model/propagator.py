@@ -17,7 +17,7 @@ from model.affinity import Affinity
 from model.features import FeatureExtractor, fill_in
 from model.following import displacements
 from model.labels import Channels
-from model.likeness import Likeness, TargetModel
+from model.likeness import Likeness, LikenessModel
 from model.mask_decoder import MaskDecoder
 from model.matching import carry, confidence, frame_affinity
 from model.memory import Entry, FeatureStore, Memory
@@ -148,7 +148,7 @@ class _Walk:
             source.size,
             working_size(source.size, request.options.short_side),
         )
-        self._target = TargetModel(len(self._channels.objects))
+        self._likeness_model = LikenessModel(len(self._channels.objects))
         self._last_seen: dict[int, float] = {}  # how crisp each object was when it last showed
         self._anchors = {a.frame: a for a in request.anchors}
         self._given = {**self._anchors, **{k.frame: k for k in request.known}}
@@ -362,8 +362,8 @@ class _Walk:
         if not self._options.likeness:
             return None
         if self._options.value == "per_target":  # a frame has other features for every query
-            self._target = TargetModel(len(self._channels.objects))
-        return self._target(frame, query, references, keys, self._anchors)
+            self._likeness_model = LikenessModel(len(self._channels.objects))
+        return self._likeness_model(frame, query, references, keys, self._anchors)
 
     def _disagreement(self, affinity: Affinity, query: Tensor, keys: Tensor, values: Tensor, carried: Tensor) -> Tensor:
         """Send the new labels back to every reference and see, along the votes, how much comes back changed."""

@@ -27,7 +27,7 @@ from model.features import FeatureExtractor, MotionFeatures, fill_in, without_co
 from model.flow import FlowOptions, Motion
 from model.following import displacements
 from model.labels import Channels
-from model.likeness import TargetModel
+from model.likeness import LikenessModel
 from model.matching import frame_affinity
 from model.memory import Entry
 from model.pictures import RAMP, cluster_picture, feature_colours, flow_colours, flow_wheel, map_picture
@@ -120,7 +120,7 @@ class Answers:
                     latest = min(entries, key=lambda frame: abs(frame - query.frame))
                     moved = displacements(entries, human, latest)
                 if options.likeness:
-                    likeness = TargetModel(len(channels.objects))(query.frame, asked, entries, keys, human)
+                    likeness = LikenessModel(len(channels.objects))(query.frame, asked, entries, keys, human)
             anchored = [r in human for r in query.references]
             affinity = frame_affinity(asked, keys, options, anchored, moved, likeness)
             self._matched = wanted, affinity

@@ -76,8 +76,8 @@ def check_point(point: tuple[float, float], size: tuple[int, int]) -> None:
 
 
 class Inspection:
-    """A frame against its references, matched as a propagation with these options would. But windows follow no object:
-    where these have gone nobody says here.
+    """A frame against its references, matched as a propagation with these options would. But windows follow no object,
+    and what objects look like has no say: of both, the frames between know more than can be told here.
 
     frame, references: numbers; labels: what is known of some of the references, by frame. Frames are shown at the
     working size.

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from model.features import as_key, load_extractor
-from model.likeness import Likeness, Sample, TargetModel, scores
+from model.likeness import Likeness, LikenessModel, Sample, scores
 from model.likeness import fit as fit_samples
 from model.matching import frame_affinity
 from model.memory import Entry
@@ -97,7 +97,7 @@ def test_the_model_is_fitted_anew_for_other_anchors_and_not_before(monkeypatch: 
     monkeypatch.setattr("model.likeness.fit", counted)
     frames = {n: picture(n, LEFT) for n in range(5)}
     entries = {n: Entry(labels, torch.tensor([True])) for n, (_, labels) in frames.items()}
-    model = TargetModel(1)
+    model = LikenessModel(1)
 
     def ask(frame: int, *references: int, anchors: tuple[int, ...]) -> Likeness | None:
         keys = torch.stack([frames[r][0] for r in references])
@@ -108,7 +108,7 @@ def test_the_model_is_fitted_anew_for_other_anchors_and_not_before(monkeypatch: 
     assert found is not None and fits == [1]
     assert found.query.shape == (1, *GRID) and found.keys.shape == (2, 1, *GRID)
     assert ask(3, 0, 2, 4, anchors=(0, 4)) is not None and fits == [1, 2]
-    assert ask(3, 2, anchors=(0,)) is None and TargetModel(0)(3, frames[3][0], entries, frames[3][0], (0,)) is None
+    assert ask(3, 2, anchors=(0,)) is None and LikenessModel(0)(3, frames[3][0], entries, frames[3][0], (0,)) is None
 
 
 def test_unlike_scores_count_against_a_vote_as_the_option_says() -> None:

@@ -46,14 +46,21 @@ def _parts(
     device: torch.device, bf16: bool, options: PropagationOptions
 ) -> Iterator[tuple[str, FeatureExtractor, PropagationOptions]]:
     plain = replace(
-        options, anchor_radius=options.radius, follow_radius=0, sampler="fixed", compact=1.0, edges="bilinear"
+        options,
+        anchor_radius=options.radius,
+        follow_radius=0,
+        likeness=0,
+        sampler="fixed",
+        compact=1.0,
+        edges="bilinear",
     )
     encoder = _network("mast", device, bf16)
     yield PLAIN, encoder, plain
     yield "wider window in an anchor", encoder, replace(plain, anchor_radius=options.anchor_radius)
     yield "windows that follow objects", encoder, replace(plain, follow_radius=max(1, options.follow_radius))
+    yield "likeness to the objects", encoder, replace(plain, likeness=options.likeness)
     yield "masks bent to edges", encoder, replace(plain, edges="guided")
-    yield "these three: the default", encoder, replace(options, compact=1.0)
+    yield "these four: the default", encoder, replace(options, compact=1.0)
     yield "multi-cluster sampler", encoder, replace(plain, sampler="contract")
     yield "compactness prior", encoder, replace(plain, compact=0.1)
     yield "forward-backward check", encoder, replace(plain, cycle=True)
