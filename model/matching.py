@@ -10,6 +10,7 @@ from torch import Tensor
 from model.affinity import Affinity, Radius, WindowPair, windowed_affinity
 from model.compactness import compact_votes
 from model.features import as_query, common_product, without_colour
+from model.following import AWAY, Windows
 from model.likeness import Likeness
 from model.sampler import SamplerOptions, sample_windows
 from model.types import PropagationOptions
@@ -23,24 +24,19 @@ def frame_affinity(
     keys: Tensor,
     options: PropagationOptions,
     anchored: Sequence[bool] | None = None,
-    moved: Sequence[Tensor | None] | None = None,
+    windows: Windows | None = None,
     likeness: Likeness | None = None,
 ) -> Affinity:
     """The affinity of a frame [C, h, w] to its references [R, C, h, w], all as `FeatureStore.get` gives them.
 
     anchored: [R] which of them are anchors, with the head start `options.trust`; none when left out.
-    moved:    [R] how far windows that follow what moves are moved, as of `model.following`; none when left out. These
-              references are looked at in both places.
+    windows:  where the frame looks at them; when left out, no window follows what moves, and all in an anchor are wide.
     likeness: how much cells look like the objects. A vote between two that differ by d weighs e^(-l/2 · |d|²) times as
               much, l = `options.likeness`, whatever the temperature.
     """
     anchored = anchored or [False] * len(keys)
-    none: list[Tensor | None] = [None] * len(keys)
-    moved = moved if moved and options.sampler == "fixed" else none
-    again = [r for r, shift in enumerate(moved) if shift is not None]
-    looked_at = [*range(len(keys)), *again]
-    wide = options.radius_with(sum(anchored))
-    radii = [wide if anchor else options.radius for anchor in anchored] + [options.follow_radius] * len(again)
+    looked_at, radii, shift = _windows(options, anchored, windows if options.sampler == "fixed" else None)
+    again = len(looked_at) > len(keys)
     radius: Radius | WindowPair = radii
     if options.sampler != "fixed":
         looks = without_colour(query), without_colour(keys)
@@ -58,16 +54,42 @@ def frame_affinity(
         asked,
         keys if marks is None and not again else _stacked(keys, marks, looked_at),
         radius=radius,
-        top_k=options.top_k * (2 if again else 1),
+        top_k=options.top_k * (2 if again else 1),  # no cell is seen more than twice
         temperature=temperature,
         window=options.window,
         zero=zero,
         bias=[options.trust * anchored[r] for r in looked_at],
-        shift=[*none, *(moved[r] for r in again)] if again else None,
+        shift=shift if again else None,
     )
     if again:
         affinity = affinity.united(looked_at, options.top_k)
     return affinity if options.compact is None else compact_votes(affinity, options.compact)
+
+
+def _windows(
+    options: PropagationOptions, anchored: Sequence[bool], windows: Windows | None
+) -> tuple[list[int], list[int], list[Tensor | None]]:
+    """Which references are looked at, with which radius, and how far each tile's window is moved (`AWAY` = not at all).
+
+    First all of them; then an anchor again, with a wide window near the objects and there only; and again, where these
+    were then.
+    """
+    looked_at = [*range(len(anchored))]
+    wide = options.radius_with(sum(anchored))
+    radii = [wide if anchor else options.radius for anchor in anchored]
+    shift: list[Tensor | None] = [None] * len(anchored)
+    if windows is None:
+        return looked_at, radii, shift
+    if wide > options.radius and not bool(windows.near.all()):
+        still = windows.near.new_zeros((*windows.near.shape, 2), dtype=torch.int64)
+        for row in [row for row, anchor in enumerate(anchored) if anchor]:
+            near = windows.near[..., None]
+            radii[row], shift[row] = options.radius, still.masked_fill(near, AWAY)
+            looked_at, radii, shift = [*looked_at, row], [*radii, wide], [*shift, still.masked_fill(~near, AWAY)]
+    for row, moved in enumerate(windows.moved):
+        if moved is not None:
+            looked_at, radii, shift = [*looked_at, row], [*radii, options.follow_radius], [*shift, moved]
+    return looked_at, radii, shift
 
 
 def _stacked(keys: Tensor, marks: Tensor | None, rows: Sequence[int]) -> Tensor:

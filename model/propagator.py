@@ -15,7 +15,7 @@ from torch import Tensor
 
 from model.affinity import Affinity
 from model.features import FeatureExtractor, fill_in
-from model.following import displacements
+from model.following import windows
 from model.labels import Channels
 from model.likeness import Likeness, LikenessModel
 from model.mask_decoder import MaskDecoder
@@ -343,9 +343,9 @@ class _Walk:
         known = torch.stack([entry.known for entry in references.values()])
         with self._stopwatch("affinity"):
             anchored = [reference in self._anchors for reference in references]
-            moved = displacements(references, self._anchors, latest) if self._options.follow_radius else None
+            looks = windows(references, self._anchors, latest, follow=self._options.follow_radius > 0)
             likeness = self._likeness(frame, query, references, keys)
-            affinity = frame_affinity(query, keys, self._options, anchored, moved, likeness)
+            affinity = frame_affinity(query, keys, self._options, anchored, looks, likeness)
             carried = carry(affinity, values, known)
             sure = confidence(affinity, self._options.temperature_with(sum(anchored))).cpu()
             disagreement = self._disagreement(affinity, query, keys, values, carried) if self._options.cycle else None

@@ -25,7 +25,7 @@ from model.edges import EdgeGuide
 from model.encoder import STRIDE
 from model.features import FeatureExtractor, MotionFeatures, fill_in, without_colour
 from model.flow import FlowOptions, Motion
-from model.following import displacements
+from model.following import windows
 from model.labels import Channels
 from model.likeness import LikenessModel
 from model.matching import frame_affinity
@@ -113,16 +113,15 @@ class Answers:
             store = self._propagator.store(options)
             asked, keys = store.match(query.frame, query.references, value=options.value or "off")
             human = {frame for frame, labels in query.labels if labels.is_human}
-            moved = likeness = None
+            looks = likeness = None
             if query.labels and {frame for frame, _ in query.labels} == set(query.references):
                 channels, entries = self._entries(query, options)
-                if options.follow_radius:  # labels came last from the reference that is nearest in time
-                    latest = min(entries, key=lambda frame: abs(frame - query.frame))
-                    moved = displacements(entries, human, latest)
+                latest = min(entries, key=lambda frame: abs(frame - query.frame))  # labels came last from there
+                looks = windows(entries, human, latest, follow=options.follow_radius > 0)
                 if options.likeness:
                     likeness = LikenessModel(len(channels.objects))(query.frame, asked, entries, keys, human)
             anchored = [r in human for r in query.references]
-            affinity = frame_affinity(asked, keys, options, anchored, moved, likeness)
+            affinity = frame_affinity(asked, keys, options, anchored, looks, likeness)
             self._matched = wanted, affinity
         return self._matched[1]
 

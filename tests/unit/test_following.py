@@ -11,7 +11,7 @@ from torch import Tensor
 
 from model.affinity import TILE, Affinity
 from model.features import load_extractor
-from model.following import AWAY, displacement
+from model.following import AWAY, Windows, displacement, near_objects
 from model.matching import frame_affinity
 from model.memory import Entry
 from model.propagator import Propagator
@@ -74,20 +74,51 @@ def test_a_reference_is_seen_in_both_places_and_no_cell_votes_twice() -> None:
     query, keys = scattered(3)
     options = PropagationOptions(radius=4, anchor_radius=4, follow_radius=6, top_k=3)
     rows, columns = -(-GRID[0] // TILE), -(-GRID[1] // TILE)
-    back = torch.full((rows, columns, 2), -20)
-    found = frame_affinity(query, keys, options, [True, False], [back, None])
+    back, near = torch.full((rows, columns, 2), -20), torch.ones(rows, columns, dtype=torch.bool)
+    found = frame_affinity(query, keys, options, [True, False], Windows([back, None], near))
     assert found.references == 2 and found.weight.shape[1] == 3
     vote = found.votes(30, 40)[0]
     assert (vote.reference, vote.y, vote.x) == (0, 10, 20)
     alone = frame_affinity(query, keys, options, [True, False])
     assert (alone.votes(30, 40)[0].y, alone.votes(30, 40)[0].x) != (10, 20)
 
-    nowhere = frame_affinity(query, keys, options, [True, False], [torch.zeros_like(back), None])
+    nowhere = frame_affinity(query, keys, options, [True, False], Windows([torch.zeros_like(back), None], near))
     wider = frame_affinity(query, keys, replace(options, anchor_radius=6), [True, False])
     torch.testing.assert_close(nowhere.weight, wider.weight)
     assert nowhere.index.equal(wider.index)
     voters = (index[weight > 0].tolist() for index, weight in zip(nowhere.index, nowhere.weight, strict=True))
     assert all(len(set(row)) == len(row) for row in voters)
+
+
+def test_near_an_object_is_its_own_tile_and_those_around() -> None:
+    near = torch.zeros(5, 8, dtype=torch.bool)
+    near[1:5, 4:7] = True
+    assert near_objects(labels(box(20, 42))).equal(near)
+    near[0:2, 0:3] = True
+    assert near_objects(labels(box(20, 42), box(2, 10, side=3))).equal(near)
+
+
+def test_while_an_object_is_out_of_sight_it_may_be_anywhere() -> None:
+    here = box(20, 42)
+    assert near_objects(labels(here, None)).all()
+    assert not near_objects(labels(here, None, known=(True, False))).all()
+
+
+def test_windows_in_an_only_anchor_are_wide_near_objects_and_there_only() -> None:
+    query, keys = scattered(3)
+    options = PropagationOptions(radius=2, anchor_radius=9, top_k=3)
+    near = near_objects(labels(box(20, 42)))
+    found = frame_affinity(query, keys, options, [True, False], Windows([None, None], near))
+    wide = frame_affinity(query, keys, options, [True, False])
+    narrow = frame_affinity(query, keys, replace(options, anchor_radius=2), [True, False])
+    cells = near.repeat_interleave(TILE, 0).repeat_interleave(TILE, 1)[: GRID[0], : GRID[1]].flatten()
+    assert found.references == 2 and 0 < int(cells.sum()) < len(cells)
+    for part, expected in ((cells, wide), (~cells, narrow)):
+        torch.testing.assert_close(found.weight[part], expected.weight[part])
+        assert found.index[part].equal(expected.index[part])
+    assert not narrow.index[cells].equal(wide.index[cells])
+    several = frame_affinity(query, keys, options, [True, True], Windows([None, None], near))
+    assert several.index.equal(frame_affinity(query, keys, options, [True, True]).index)  # none is wide among several
 
 
 def test_an_anchor_goes_on_being_of_use_when_its_object_has_gone_far(monkeypatch: pytest.MonkeyPatch) -> None:
