@@ -164,8 +164,8 @@ class PropagationOptions:
                  objects look like, a linear model learns from the anchors. 0 = off.
     trust:       head start of an anchor's votes over others, in units of similarity: labels that a person gave are
                  worth more than labels that were carried.
-    anchor_radius: the radius in an anchor that is the only one, and may lie far back in time; never less than `radius`.
-                 Between anchors nothing is far from one, and wide windows only add mistakes.
+    anchor_radius: the radius near the objects in an anchor that is the only one, and may lie far back in time; never
+                 less than `radius`. Between anchors nothing is far from one, and wide windows only add mistakes.
     follow_radius: the radius of a second window in an anchor, where the object near a cell was then; 0 = no second one.
                  It keeps anchors of use when their objects have gone elsewhere.
     anchors:     at most so many anchors, the nearest in time, serve as permanent references of one frame.
@@ -195,8 +195,8 @@ class PropagationOptions:
     colour: float = 36.0
     likeness: float = 30.0
     trust: float = 0.04
-    anchor_radius: int = 18
-    follow_radius: int = 12
+    anchor_radius: int = 32
+    follow_radius: int = 20
     anchors: int = 4
     long_term: tuple[int, ...] = ()
     short_term: tuple[int, ...] = (1, 3, 5, 7, 10)
