@@ -88,7 +88,7 @@ def _windows(
             looked_at, radii, shift = [*looked_at, row], [*radii, wide], [*shift, still.masked_fill(~near, AWAY)]
     for row, moved in enumerate(windows.moved):
         if moved is not None:
-            looked_at, radii, shift = [*looked_at, row], [*radii, options.follow_radius], [*shift, moved]
+            looked_at, radii, shift = [*looked_at, row], [*radii, options.follow_with(sum(anchored))], [*shift, moved]
     return looked_at, radii, shift
 
 

@@ -167,6 +167,7 @@ class PropagationOptions:
     anchor_radius: the radius near the objects in an anchor that is the only one, and may lie far back in time; never
                  less than `radius`. Between anchors nothing is far from one, and wide windows only add mistakes.
     follow_radius: the radius of a second window in an anchor, where the object near a cell was then; 0 = no second one.
+                 Among several anchors no more than `radius`.
                  It keeps anchors of use when their objects have gone elsewhere.
     anchors:     at most so many anchors, the nearest in time, serve as permanent references of one frame.
     long_term:   distances from the anchor behind the current frame that stay in memory beside it.
@@ -245,6 +246,10 @@ class PropagationOptions:
     def radius_with(self, anchors: int) -> int:
         """The window radius in each of the anchors of a frame that has so many."""
         return max(self.radius, self.anchor_radius) if anchors == 1 else self.radius
+
+    def follow_with(self, anchors: int) -> int:
+        """The radius of the windows that follow objects in these."""
+        return self.follow_radius if anchors == 1 else min(self.follow_radius, self.radius)
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,6 +121,18 @@ def test_windows_in_an_only_anchor_are_wide_near_objects_and_there_only() -> Non
     assert several.index.equal(frame_affinity(query, keys, options, [True, True]).index)  # none is wide among several
 
 
+def test_among_several_anchors_no_window_that_follows_is_wider_than_others() -> None:
+    query, keys = scattered(4)
+    near = torch.ones(-(-GRID[0] // TILE), -(-GRID[1] // TILE), dtype=torch.bool)
+    looks = Windows([torch.full((*near.shape, 2), -20), torch.full((*near.shape, 2), -20), None], near)
+    options = PropagationOptions(radius=3, anchor_radius=3, follow_radius=9, top_k=3)
+    for anchored, alike in (([True, False, False], False), ([True, True, False], True)):
+        windows = Windows([looks.moved[0], looks.moved[1] if alike else None, None], near)
+        wide = frame_affinity(query, keys, options, anchored, windows)
+        less = frame_affinity(query, keys, replace(options, follow_radius=3), anchored, windows)
+        assert wide.index.equal(less.index) == alike
+
+
 def test_an_anchor_goes_on_being_of_use_when_its_object_has_gone_far(monkeypatch: pytest.MonkeyPatch) -> None:
     """A square crosses the picture: its anchor has votes there to the end, where windows follow it."""
     pictures, truth = moving_squares(frames=14, width=160, speed=6)
