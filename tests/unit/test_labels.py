@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model.labels import Channels
-from model.types import Anchor, KeypointSet, LabelMap
+from model.types import VOID, Anchor, KeypointSet, LabelMap, present_ids
 
 
 def channels(
@@ -112,3 +112,9 @@ def test_harden_gives_each_cell_to_one() -> None:
     hard = c.harden(values)
     assert hard[1, 1:].eq(1).all() and hard[:2, 0].eq(0).all() and hard[0].eq(0).all()
     assert hard[2].eq(values[2]).all()
+
+@pytest.mark.parametrize("values", [[], [0], [0, 3], [2, 7, 15], [0, 15, 16], [1, VOID], list(range(256))])
+def test_the_values_of_a_map_are_found_whether_few_or_many(values: list[int]) -> None:
+    rng = np.random.default_rng(0)
+    ids = rng.permutation(np.resize(np.array(values, np.uint8), 400 if values else 0)).reshape(20, -1)
+    assert present_ids(ids) == set(values)
