@@ -113,6 +113,7 @@ def test_harden_gives_each_cell_to_one() -> None:
     assert hard[1, 1:].eq(1).all() and hard[:2, 0].eq(0).all() and hard[0].eq(0).all()
     assert hard[2].eq(values[2]).all()
 
+
 @pytest.mark.parametrize("values", [[], [0], [0, 3], [2, 7, 15], [0, 15, 16], [1, VOID], list(range(256))])
 def test_the_values_of_a_map_are_found_whether_few_or_many(values: list[int]) -> None:
     rng = np.random.default_rng(0)
