@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 BACKGROUND = 0
 VOID = 255
 MAX_OBJECT_ID = 254
-_PIECE = 1 << 16
-_FEW = 16
+_PIECE = 1 << 16  # pixels
+_FEW = 16  # values that are sooner looked for than counted
 
 UInt8Array = NDArray[np.uint8]
 FloatArray = NDArray[np.float32]
@@ -45,7 +45,7 @@ class Frame:
 def present_ids(ids: UInt8Array) -> set[int]:
     """The values that a map [H, W] holds.
 
-    A few are looked for one by one, which is eight times as fast as counting. More are counted in pieces: as a whole,
+    A few are looked for one by one, which is up to eight times as fast. More are counted in pieces: as a whole,
     a large map would be widened eightfold.
     """
     flat = ids.ravel()
