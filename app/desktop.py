@@ -10,6 +10,10 @@ from pathlib import Path
 
 from app import __version__
 
+TURN = 0.001
+"""Seconds for which another thread keeps Python's lock when the window's wants it. Each event takes it many times, so
+Python's usual 5 ms would be felt wherever a thread works in Python itself, as it does while torch is imported."""
+
 _OPENCV_SETS = ("QT_QPA_PLATFORM_PLUGIN_PATH", "QT_QPA_FONTDIR")
 
 
@@ -32,6 +36,7 @@ def start(path: Path | None = None, weights: str | None = None, device: str | No
     from model.resources import resource
 
     log_qt()
+    sys.setswitchinterval(TURN)
     app = QApplication(sys.argv[:1])
     app.setApplicationName("mer-studio")
     app.setApplicationDisplayName("MER Studio")

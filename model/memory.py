@@ -14,9 +14,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from model.features import EncoderFeatures, FeatureExtractor, MotionFeatures, as_key, cell_colours, without_colour
+from model.labels import Channels
 from model.shelf import Shelf
 from model.timing import Stopwatch
-from model.types import FloatArray, PropagationOptions, UInt8Array
+from model.types import Anchor, FloatArray, PropagationOptions, UInt8Array
 from model.video import VideoSource
 
 _LOOKS_BACK = (1, 3, 5)  # frames
@@ -28,6 +29,12 @@ class Entry:
 
     values: Tensor
     known: Tensor
+
+    @classmethod
+    def of(cls, channels: Channels, labelled: Anchor, device: torch.device) -> Entry:
+        """What a person's labels say, where the features are."""
+        values, known = channels.encode(labelled)
+        return cls(values.to(device), known)
 
 
 @dataclass(slots=True)

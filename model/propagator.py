@@ -267,8 +267,7 @@ class _Walk:
 
     def _encode(self, labelled: Anchor) -> Entry:
         with self._stopwatch("labels"):
-            values, known = self._channels.encode(labelled)
-            return Entry(values.to(self._store.device), known)
+            return Entry.of(self._channels, labelled, self._store.device)
 
     def _see(self, given: Entry) -> None:
         """From here on, what is certain about an object is what this frame shows of it."""

@@ -60,9 +60,15 @@ class Desk:
         action = self.window.actions[name]
         assert action.isEnabled(), action.toolTip()
         action.trigger()
+        self.look()
+
+    def look(self) -> None:
+        """See what came of it: nobody is quicker than the window's next turn."""
+        QTest.qWait(0)
 
     def key(self, key: Qt.Key, modifiers: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier) -> None:
         QTest.keyClick(self.window, key, modifiers)
+        self.look()
 
     def at(self, x: float, y: float) -> QPoint:
         """Where a pixel of the video is on the canvas."""
@@ -75,9 +81,11 @@ class Desk:
         for point in points[1:]:
             QTest.mouseMove(canvas, self.at(*point))
         QTest.mouseRelease(canvas, button, pos=self.at(*points[-1]))
+        self.look()
 
     def click(self, x: float, y: float, button: Qt.MouseButton = Qt.MouseButton.LeftButton) -> None:
         QTest.mouseClick(self.window.canvas, button, pos=self.at(x, y))
+        self.look()
 
     def label(self, frame: int, ids: UInt8Array | None = None) -> None:
         """Paint a frame's truth, or other ids, as the canvas would tell it."""
@@ -86,6 +94,7 @@ class Desk:
         while len(self.session.document.objects) < int(ids.max()):
             self.studio.objects.add()
         self.window.canvas.labels_edited.emit(LabelMap(ids), "Paint")
+        self.look()
 
     def go_to(self, frame: int) -> None:
         self.session.go_to(frame)

@@ -13,7 +13,7 @@ from PySide6.QtCore import QObject, QTimer
 
 from app.controllers.session import Session
 from app.controllers.shell import Shell
-from app.core.changes import Change
+from app.core.changes import NOTHING, Change
 from app.core.doubt import doubtful
 from app.core.hints import Situation, hint
 from app.core.lanes import Lane, LaneBook, LaneState
@@ -64,6 +64,9 @@ class Overview(QObject):
         self._doubts: list[int] = []
         self._exported = False
         self.is_running: Callable[[], bool] = lambda: False
+        self._behind = NOTHING
+        self._catching_up = QTimer(self, singleShot=True, interval=0)
+        self._catching_up.timeout.connect(self._catch_up)
         self._looking = QTimer(self, singleShot=True, interval=_DOUBT_MS)
         self._looking.timeout.connect(self._look)
         self._filling = QTimer(self, interval=0)
@@ -75,7 +78,7 @@ class Overview(QObject):
         session.opened.connect(self._begin)
         session.closed.connect(self._end)
         session.moved.connect(self._move)
-        session.changed.connect(self._follow)
+        session.changed.connect(self._note)
         window.timeline.thumbnails_wanted.connect(self._ask_thumbnails)
         window.actions["go.doubtful"].triggered.connect(lambda: self.go_to_doubt())
 
@@ -117,8 +120,8 @@ class Overview(QObject):
 
     def _end(self) -> None:
         self._book = self._rest = None
-        self._looking.stop()
-        self._filling.stop()
+        self._behind = NOTHING
+        self._rest_timers()
         self._window.timeline.clear()
         self._window.set_project(None)
         self._window.set_hint(None)
@@ -127,9 +130,12 @@ class Overview(QObject):
 
     def close(self) -> None:
         """Look at nothing any more."""
-        self._looking.stop()
-        self._filling.stop()
+        self._rest_timers()
         self._gauging.stop()
+
+    def _rest_timers(self) -> None:
+        for timer in (self._catching_up, self._looking, self._filling):
+            timer.stop()
 
     def know(self, engine: Engine) -> None:
         """The encoder is loaded."""
@@ -150,6 +156,15 @@ class Overview(QObject):
         self._window.transport.set_frame(frame, self._session.time(frame))
         self._window.references_panel.set_current(frame)
         self._allow_reference()
+
+    def _note(self, change: Change) -> None:
+        """What is shown here can wait for the picture, which a person paints on."""
+        self._behind |= change
+        self._catching_up.start()
+
+    def _catch_up(self) -> None:
+        change, self._behind = self._behind, NOTHING
+        self._follow(change)
 
     def _follow(self, change: Change) -> None:
         assert self._book is not None, "changes come while a project is open"

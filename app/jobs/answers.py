@@ -132,7 +132,8 @@ class Answers:
         objects = {n for labels, _ in frames.values() if labels is not None for n in labels.objects}
         points = dict.fromkeys(name for _, points in frames.values() if points is not None for name in points.names)
         channels = Channels(tuple(sorted(objects)), tuple(points), self._source.size, self._size(options))
-        entries = {frame: Entry(*channels.encode(Anchor(frame, *said))) for frame, said in frames.items()}
+        device = self._extractor.device
+        entries = {frame: Entry.of(channels, Anchor(frame, *said), device) for frame, said in frames.items()}
         return channels, entries
 
     def _segment(self, query: ClickSegment) -> Segment:

@@ -18,6 +18,7 @@ from model.encoder import STRIDE
 from model.features import FeatureExtractor, as_query, common_product, fill_in, without_colour
 from model.flow import FlowOptions, Motion
 from model.labels import Channels
+from model.likeness import Likeness, LikenessModel
 from model.matching import confidence, frame_affinity
 from model.memory import Entry, FeatureStore, Memory
 from model.pictures import (
@@ -38,6 +39,7 @@ from model.types import BACKGROUND, VOID, Anchor, BoolArray, PropagationOptions,
 from model.video import VideoSource
 
 MARGIN = 3  # cells shown around a window
+_NOTHING = Entry(torch.empty(0), torch.empty(0, dtype=torch.bool))
 RING = 22  # pixels: radius of the ring of a vote that has all the weight, on an enlarged window
 
 
@@ -62,9 +64,9 @@ def usual_references(frame: int, anchors: Sequence[int], options: PropagationOpt
     if frame in anchors or not (before or after):
         return ()
     start, step = (min(before), 1) if before else (max(after), -1)
-    memory, nothing = Memory(options, step), Entry(torch.empty(0), torch.empty(0))
+    memory = Memory(options, step)
     for passed in range(start, frame, step):
-        memory.add(passed, nothing, anchor=passed in anchors)
+        memory.add(passed, _NOTHING, anchor=passed in anchors)
     return tuple(memory.references(frame))
 
 
@@ -76,8 +78,8 @@ def check_point(point: tuple[float, float], size: tuple[int, int]) -> None:
 
 
 class Inspection:
-    """A frame against its references, matched as a propagation with these options would. But windows follow no object,
-    and what objects look like has no say: of both, the frames between know more than can be told here.
+    """A frame against its references, matched as a propagation with these options would. But windows follow no object:
+    where those went, the frames between know, and only a propagation.
 
     frame, references: numbers; labels: what is known of some of the references, by frame. Frames are shown at the
     working size.
@@ -101,7 +103,7 @@ class Inspection:
         self._query, self._keys = store.match(frame, self.references, value=options.value or "off")
         anchored = [r in self._labels for r in self.references]
         self._anchors = sum(anchored)
-        self.affinity = frame_affinity(self._query, self._keys, options, anchored)
+        self.affinity = frame_affinity(self._query, self._keys, options, anchored, likeness=self._likeness())
         value = store.value_map(frame)
         self._value = None if value is None else value.cpu().numpy()
         motion = store.motion(frame)
@@ -112,6 +114,18 @@ class Inspection:
         size = "contract" if options.sampler == "fixed" else options.sampler
         features = without_colour(self._query), without_colour(self._keys)
         self._sampling = sample_windows(*features, SamplerOptions(size=size))
+
+    def _likeness(self) -> Likeness | None:
+        """How much cells look like the labelled objects, which references without a mask have no say in."""
+        masks = {n: known.labels for n, known in self._labels.items() if known.labels is not None}
+        if not self._options.likeness:
+            return None
+        objects = {number for mask in masks.values() for number in mask.objects}
+        channels = Channels(tuple(sorted(objects)), (), self._source.size, self._size)
+        entries = dict.fromkeys(self.references, _NOTHING)
+        for frame in entries.keys() & masks.keys():
+            entries[frame] = Entry.of(channels, Anchor(frame, masks[frame]), self._query.device)
+        return LikenessModel(len(objects))(self.frame, self._query, entries, self._keys, masks)
 
     def pages(self) -> Iterator[tuple[str, Page]]:
         """All pages but that of one pixel, each with a name for its file."""

@@ -18,7 +18,7 @@ from PySide6.QtCore import Qt
 from app.__main__ import run
 from app.controllers.opening import is_project
 from app.core import user_files
-from app.desktop import check_display, free_from_opencv
+from app.desktop import TURN, check_display, free_from_opencv
 from app.io.crash_report import crash_folder
 from app.jobs.inference import InferenceThread
 from app.views.dialogs import files
@@ -56,6 +56,31 @@ def test_the_window_answers_while_labels_are_propagated(desk: Desk, tmp_path: Pa
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
     limit = 0.05 * max(1.0, load / (os.cpu_count() or 1))  # others' work makes everybody wait
     assert longest_gap(propagate, limit, attempts=4) < limit
+
+
+@pytest.mark.slow
+def test_the_window_answers_while_a_thread_works_in_python(desk: Desk) -> None:
+    """Such a thread never gives the lock away of itself."""
+    desk.open()
+    usual, ended = sys.getswitchinterval(), threading.Event()
+
+    def work() -> None:
+        while not ended.is_set():
+            sum(range(100))
+
+    def paint() -> None:
+        for y in range(20, 80, 10):
+            desk.stroke((20, y), (60, y), (100, y))
+
+    busy = threading.Thread(target=work)
+    try:
+        sys.setswitchinterval(TURN)
+        busy.start()
+        assert longest_gap(paint) < 0.05
+    finally:
+        ended.set()
+        busy.join()
+        sys.setswitchinterval(usual)
 
 
 def test_the_first_frame_is_there_before_the_encoder(qtbot, tmp_path: Path, home: Path, monkeypatch) -> None:

@@ -37,7 +37,7 @@ def main() -> int:
             if time.monotonic() - begun > given.seconds:
                 break
     del application
-    print(f"{len(figures)} rounds in {time.monotonic() - begun:.0f} s; medians of the second and of the last quarter:")
+    print(f"{len(figures)} rounds in {time.monotonic() - begun:.0f} s; first half's most → last quarter's median:")
     for name, (early, late) in trends(figures).items():
         print(f"  {name:10} {early:8.1f} → {late:.1f}")
     complaints = grown(figures)

@@ -42,7 +42,7 @@ class Figures:
 
 
 ROOM = {"memory": 12.0, "files": 0.0, "threads": 0.0, "temporary": 0.0, "widgets": 0.0, "videos": 0.0}
-"""What each may grow by from the second quarter of the rounds to the last. Memory never lies quite still."""
+"""What each may grow by from the first half of the rounds to the last quarter. Memory never lies quite still."""
 
 
 class _Clock:
@@ -130,12 +130,13 @@ def _measured(folder: Path) -> Figures:
 
 
 def trends(figures: list[Figures]) -> dict[str, tuple[float, float]]:
-    """Of each figure, the medians of the second and of the last quarter: the first is for warming up."""
-    quarter = max(1, len(figures) // 4)
-    early, late = figures[quarter : 2 * quarter] or figures[:1], figures[-quarter:]
+    """Of each figure, the most in the first half and the median of the last quarter.
+
+    The most, for memory goes up and down between rounds: what it once came down from, it may come up to again.
+    """
+    early, late = figures[: (len(figures) + 1) // 2], figures[-max(1, len(figures) // 4) :]
     return {
-        name: (statistics.median(getattr(f, name) for f in early), statistics.median(getattr(f, name) for f in late))
-        for name in ROOM
+        name: (max(getattr(f, name) for f in early), statistics.median(getattr(f, name) for f in late)) for name in ROOM
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -38,9 +39,11 @@ def video(tmp_path: Path) -> Iterator[VideoSource]:
         yield source
 
 
-def inspection(video: VideoSource, references: tuple[int, ...] = (3,), **labels: LabelMap) -> Inspection:
+def inspection(
+    video: VideoSource, references: tuple[int, ...] = (3,), options: PropagationOptions = OPTIONS, **labels: LabelMap
+) -> Inspection:
     anchors = {int(name[1:]): Anchor(int(name[1:]), label) for name, label in labels.items()}
-    return Inspection(video, load_extractor("lab", "cpu"), 4, references, OPTIONS, anchors)
+    return Inspection(video, load_extractor("lab", "cpu"), 4, references, options, anchors)
 
 
 def test_references_are_those_of_a_propagation() -> None:
@@ -76,6 +79,19 @@ def test_votes_name_the_object_they_vote_for(video: VideoSource) -> None:
     seen = inspection(video, (2, 3), _3=LabelMap(ids))
     for point, frame, expected in (((48, 32), 3, 7), ((48, 32), 2, None), ((24, 32), 3, 0), ((80, 32), 3, 0)):
         assert {b.object for b in seen.ballots(point) if b.frame == frame} == {expected}
+
+
+def test_what_looks_like_the_object_has_the_louder_votes(video: VideoSource) -> None:
+    bright = video[3].image.mean(axis=2) > 128
+    mask, now = LabelMap(bright.astype(np.uint8)), video[4].image.mean(axis=2) > 128
+    points = [(x, y) for x in range(24, WIDTH, 16) for y in range(8, HEIGHT, 16)]
+
+    def wrong(likeness: float) -> float:
+        """The votes that are not of the pixel's own kind."""
+        seen = inspection(video, (3,), replace(OPTIONS, likeness=likeness, temperature=1.0, top_k=9), _3=mask)
+        return sum(b.weight for p in points for b in seen.ballots(p) if b.object != now[p[1], p[0]])
+
+    assert wrong(30.0) < 0.8 * wrong(0.0)
 
 
 @pytest.mark.parametrize("point", [(-1, 5), (96, 5), (5, 64), (5, -0.6)])
