@@ -78,11 +78,11 @@ class ActionSet(QObject):
         self.by_id[name].setIconText(short or text)
 
     def fill(self, bar: QMenuBar) -> dict[Category, QMenu]:
-        """A menu for every category that has actions."""
+        """A menu for every category that has actions, opened by Alt and its first letter."""
         menus = {}
         for category in Category:
             if groups := grouped(category):
-                menus[category] = bar.addMenu(words(category.value))
+                menus[category] = bar.addMenu(f"&{words(category.value)}")
                 menus[category].setToolTipsVisible(True)
                 for position, (group, actions) in enumerate(groups):
                     self._section(menus[category], group, actions, first=position == 0)

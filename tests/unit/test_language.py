@@ -129,7 +129,7 @@ def test_the_window_has_no_word_that_cannot_be_translated(pretended: None, qtbot
     fill(window)
     assert english(window) == []
     assert {a.text() for a in window.menuBar().actions()} == {
-        "«File»", "«Edit»", "«View»", "«Labels»", "«Propagate»", "«Train»", "«Help»",
+        "&«File»", "&«Edit»", "&«View»", "&«Labels»", "&«Propagate»", "&«Train»", "&«Help»",
     }  # fmt: skip
 
 

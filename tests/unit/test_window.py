@@ -45,7 +45,8 @@ def button(window: QWidget, words: str) -> QPushButton:
 
 def test_every_action_is_in_exactly_one_menu_and_no_menu_is_empty(window: MainWindow) -> None:
     menus = [action.menu() for action in window.menuBar().actions()]
-    assert [menu.title() for menu in menus] == [c.value for c in Category]
+    assert [menu.title() for menu in menus] == [f"&{c.value}" for c in Category]
+    assert len({menu.title()[:2] for menu in menus}) == len(menus), "Alt and this letter opens it"
     assert sorted(name for menu in menus for name in entries(menu)) == sorted(a.id for a in ACTIONS)
 
 
