@@ -61,7 +61,7 @@ def displacement(now: Entry, then: Entry) -> Tensor | None:
 
     A tile goes with the object or keypoint that has the most cells in it and around it. One that is near none has
     nothing to follow: its windows are moved `AWAY`, out of every picture.
-    now: labels of the frame before the one that looks, [L, h, w]; then: those of the anchor.
+    now: labels of the frame before the one that looks; then: those of the anchor.
     None if nothing that both frames show has moved.
     """
     mine, theirs = _shown(now), _shown(then)
@@ -78,7 +78,7 @@ def displacement(now: Entry, then: Entry) -> Tensor | None:
 
 def _shown(entry: Entry) -> Tensor:
     """bool [L, h, w]: the cells that are each object's own."""
-    return (entry.values > _OWN) & entry.known[:, None, None].to(entry.values.device)
+    return (entry.shares > _OWN) & entry.known[:, None, None].to(entry.values.device)
 
 
 def _around(masks: Tensor) -> Tensor:

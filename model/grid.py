@@ -1,7 +1,9 @@
-"""The geometry between pixels and feature cells.
+"""The geometry between pixels, feature cells and labels.
 
 With stride-4 convolutions padded as in `model.encoder`, cell (i, j) is centred on pixel (4i, 4j), not on the
 middle of a 4×4 block. Every step between the two grids goes through here, or edges drift by 1.5 pixels.
+
+Labels lie on a grid that is twice as fine: a cell has 2×2 of them, place (i, j) is centred on pixel (2i - 1, 2j - 1).
 """
 
 from __future__ import annotations
@@ -10,6 +12,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from model.encoder import STRIDE
+
+PARTS = 2
+"""Labels along each side of a cell."""
+PITCH = STRIDE // PARTS
+"""Pixels from one label to the next."""
+FIRST = (PITCH - STRIDE) // 2
+"""The pixel that the first label is centred on."""
 
 
 def padded_size(height: int, width: int) -> tuple[int, int]:
@@ -38,3 +47,24 @@ def to_pixels(cells: Tensor, height: int, width: int) -> Tensor:
     pixels = F.interpolate(cells, inner, mode="bilinear", align_corners=True)
     pixels = F.pad(pixels, (0, STRIDE - 1, 0, STRIDE - 1), mode="replicate")
     return pixels[..., :height, :width]
+
+
+def parted(labels: Tensor) -> Tensor:
+    """Labels [..., 2h, 2w] -> those of each cell, as a view [..., 2, 2, h, w]."""
+    h, w = (side // PARTS for side in labels.shape[-2:])
+    return labels.reshape(*labels.shape[:-2], h, PARTS, w, PARTS).movedim((-3, -1), (-4, -3))
+
+
+def joined(parts: Tensor) -> Tensor:
+    """The labels [..., 2h, 2w] that cells have, [..., 2, 2, h, w]."""
+    return parts.movedim((-4, -3), (-3, -1)).flatten(-2).flatten(-3, -2)
+
+
+def by_cell(labels: Tensor) -> Tensor:
+    """The mean of each cell's labels: [L, 2h, 2w] -> [L, h, w]."""
+    return parted(labels).mean((-4, -3))
+
+
+def by_label(cells: Tensor) -> Tensor:
+    """What holds of a cell, for each of its labels: [..., h, w] -> [..., 2h, 2w]."""
+    return cells.repeat_interleave(PARTS, dim=-1).repeat_interleave(PARTS, dim=-2)

@@ -15,12 +15,12 @@ from torch import Tensor
 
 from model.edges import EdgeGuide
 from model.encoder import STRIDE
-from model.grid import padded_size
+from model.grid import FIRST, PARTS, PITCH, by_cell, padded_size
 from model.types import Anchor, FloatArray, KeypointSet, LabelMap, UInt8Array
 
-HEAT_SIGMA = 1.0  # of a keypoint's Gaussian, cells
-_SPOT_SIGMA = 1.5  # a keypoint lies at the mean of its heat under a Gaussian window of this width, cells
-_SPOT_REACH = 6  # and nothing further than this from its warmest cell counts, cells
+HEAT_SIGMA = 1.0 * PARTS  # of a keypoint's Gaussian, in places on the grid of labels
+_SPOT_SIGMA = 1.5 * PARTS  # a keypoint lies at the mean of its heat under a Gaussian window of this width
+_SPOT_REACH = 6 * PARTS  # and nothing further than this from its warmest place counts
 _GONE = 0.5  # an object with less than so many cells in all has left the picture
 _SEEN = 0.2  # a heat map whose peak is lower than this shows no point
 
@@ -45,13 +45,19 @@ class Channels:
         return height // STRIDE, width // STRIDE
 
     @property
+    def label_grid(self) -> tuple[int, int]:
+        """(2h, 2w), the places that labels have."""
+        h, w = self.grid
+        return PARTS * h, PARTS * w
+
+    @property
     def scale(self) -> tuple[float, float]:
         """Working pixels per source pixel, (y, x)."""
         return self.working_size[0] / self.source_size[0], self.working_size[1] / self.source_size[1]
 
     def encode(self, anchor: Anchor) -> tuple[Tensor, Tensor]:
-        """An anchor's channels float32 [L, h, w], and bool [L]: which of them it knows."""
-        values = torch.zeros(self.count, *self.grid)
+        """An anchor's channels float32 [L, 2h, 2w], and bool [L]: which of them it knows."""
+        values = torch.zeros(self.count, *self.label_grid)
         known = torch.zeros(self.count, dtype=torch.bool)
         if anchor.labels is not None:
             for channel, number in enumerate(self.objects):
@@ -59,7 +65,7 @@ class Channels:
                     known[channel] = True
                     values[channel] = self._cover(anchor.labels.ids == number)
         if anchor.keypoints is not None:
-            for name, point in zip(anchor.keypoints.names, self._to_cells(anchor.keypoints.xy), strict=True):
+            for name, point in zip(anchor.keypoints.names, self._places(anchor.keypoints.xy), strict=True):
                 channel = len(self.objects) + self.keypoints.index(name)
                 known[channel] = True
                 if not np.isnan(point).any():
@@ -97,9 +103,9 @@ class Channels:
     def decode_keypoints(self, values: Tensor, known: Tensor) -> KeypointSet:
         """Each point at the centre of its warmest spot; its confidence is the height of that peak."""
         heat = values[len(self.objects) :]
-        cells = _hot_spots(heat).cpu().numpy()
+        places = _hot_spots(heat).cpu().numpy()
         scale_y, scale_x = self.scale
-        xy = ((cells * STRIDE + 0.5) / [scale_x, scale_y] - 0.5).astype(np.float32)
+        xy = ((places * PITCH + FIRST + 0.5) / [scale_x, scale_y] - 0.5).astype(np.float32)
         height, width = self.source_size
         xy = xy.clip(-0.5, [width - 0.5, height - 0.5])
         confidence = (heat.flatten(1).amax(dim=1).clamp(0, 1).cpu() * known[len(self.objects) :]).numpy()
@@ -108,13 +114,13 @@ class Channels:
 
     def sureness(self, values: Tensor) -> FloatArray:
         """The largest share of each cell, the background's included: float32 [h, w] in 0..1."""
-        objects = values[: len(self.objects)].clamp(0, 1)
+        objects = by_cell(values[: len(self.objects)]).clamp(0, 1)
         background = (1 - objects.sum(dim=0, keepdim=True)).clamp(0, 1)
         return torch.cat([background, objects]).amax(dim=0).cpu().numpy()
 
     def certainty(self, values: Tensor, known: Tensor) -> dict[int, float | None]:
-        """Object id -> sum(s²) / sum(s) of its shares s in 0..1: 1 = crisp; None = it does not show."""
-        objects = values[: len(self.objects)].clamp(0, 1)
+        """Object id -> sum(s²) / sum(s) of its shares s of cells, 0..1: 1 = crisp; None = it does not show."""
+        objects = by_cell(values[: len(self.objects)]).clamp(0, 1)
         total = objects.sum(dim=(1, 2))
         crisp = (objects.square().sum(dim=(1, 2)) / total.clamp_min(_GONE)).tolist()
         shows = (total > _GONE).tolist()
@@ -122,7 +128,7 @@ class Channels:
         return {number: c if s else None for number, c, s, k in told if k}
 
     def harden(self, values: Tensor) -> Tensor:
-        """Every cell wholly its strongest object's, or the background's; keypoints stay as they are."""
+        """Every place wholly its strongest object's, or the background's; keypoints stay as they are."""
         n = len(self.objects)
         if n == 0:
             return values
@@ -136,29 +142,31 @@ class Channels:
             return values
         heat = values[len(self.objects) :]
         seen = heat.flatten(1).amax(dim=1) > _SEEN
-        drawn = torch.stack([self._heat(cell) for cell in _hot_spots(heat).cpu()]).to(heat.device)
+        drawn = torch.stack([self._heat(place) for place in _hot_spots(heat).cpu()]).to(heat.device)
         return torch.cat([values[: len(self.objects)], torch.where(seen[:, None, None], drawn, heat)])
 
     def _cover(self, mask: np.ndarray) -> Tensor:
-        """The share of each cell's 5×5 pixels (about its centre) that the mask covers."""
+        """The share of each place's 3×3 pixels (about its centre) that the mask covers."""
         height, width = self.working_size
         small = mask.astype(np.float32)
         if mask.shape != self.working_size:
             small = cv2.resize(small, (width, height), interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
-        h, w = self.grid
-        pixels = torch.from_numpy(small)[None, None]
-        pixels = F.pad(pixels, (2, w * STRIDE - width + 2, 2, h * STRIDE - height + 2), mode="replicate")
-        return F.avg_pool2d(pixels, 5, stride=STRIDE)[0, 0, :h, :w]
+        h, w = self.label_grid
+        pixels, around = torch.from_numpy(small)[None, None], PITCH // 2
+        before = around - FIRST
+        pixels = F.pad(pixels, (before, w * PITCH - width, before, h * PITCH - height), mode="replicate")
+        return F.avg_pool2d(pixels, 2 * around + 1, stride=PITCH)[0, 0, :h, :w]
 
-    def _heat(self, cell: Tensor) -> Tensor:
-        h, w = self.grid
+    def _heat(self, place: Tensor) -> Tensor:
+        h, w = self.label_grid
         y, x = torch.arange(h).unsqueeze(1), torch.arange(w)
-        distance = (x - cell[0]).square() + (y - cell[1]).square()
+        distance = (x - place[0]).square() + (y - place[1]).square()
         return torch.exp(-distance / (2 * HEAT_SIGMA**2))
 
-    def _to_cells(self, xy: FloatArray) -> FloatArray:
+    def _places(self, xy: FloatArray) -> FloatArray:
+        """Where points of the source lie on the grid of labels."""
         scale_y, scale_x = self.scale
-        return (((xy + 0.5) * [scale_x, scale_y] - 0.5) / STRIDE).astype(np.float32)
+        return (((xy + 0.5) * [scale_x, scale_y] - 0.5 - FIRST) / PITCH).astype(np.float32)
 
     def _support(self, cover: FloatArray, margin: int) -> tuple[slice, slice] | None:
         """The source pixels that bilinear enlargement of a channel reaches, and a margin; None if it is empty."""
@@ -167,8 +175,8 @@ class Channels:
             used = np.flatnonzero((cover > 1e-3).any(axis=1 - axis))
             if not len(used):
                 return None
-            low = (STRIDE * (used[0] - 1) + 0.5) / scale - 0.5
-            high = (STRIDE * (used[-1] + 1) + 0.5) / scale - 0.5
+            low = (PITCH * (used[0] - 1) + FIRST + 0.5) / scale - 0.5
+            high = (PITCH * (used[-1] + 1) + FIRST + 0.5) / scale - 0.5
             last = used[-1] == cover.shape[axis] - 1  # edges are repeated beyond the last centre
             spans.append(slice(max(0, int(low) - margin), size if last else min(size, int(high) + 2 + margin)))
         return spans[0], spans[1]
@@ -178,8 +186,8 @@ class Channels:
         scale_y, scale_x = self.scale
         matrix = np.array(
             [
-                [scale_x / STRIDE, 0, ((columns.start + 0.5) * scale_x - 0.5) / STRIDE],
-                [0, scale_y / STRIDE, ((rows.start + 0.5) * scale_y - 0.5) / STRIDE],
+                [scale_x / PITCH, 0, ((columns.start + 0.5) * scale_x - 0.5 - FIRST) / PITCH],
+                [0, scale_y / PITCH, ((rows.start + 0.5) * scale_y - 0.5 - FIRST) / PITCH],
             ]
         )
         size = (columns.stop - columns.start, rows.stop - rows.start)
@@ -198,9 +206,9 @@ def _within(span: slice, outer: slice) -> slice:
 
 
 def _hot_spots(heat: Tensor) -> Tensor:
-    """(x, y) in cells of the centre of the warmest spot of each map [K, h, w]: float32 [K, 2].
+    """(x, y) of the centre of the warmest spot of each map [K, 2h, 2w], in its places: float32 [K, 2].
 
-    Mean shift from the warmest cell: unlike the mean of the k warmest cells it has no pull towards cell centres,
+    Mean shift from the warmest place: unlike the mean of the k warmest ones it has no pull towards their centres,
     which over hundreds of frames would add up to a drift.
     """
     h, w = heat.shape[-2:]

@@ -53,7 +53,7 @@ class LikenessModel:
         keys_of = {**dict(zip(references, keys, strict=True)), frame: query}
         if entries != self._entries:
             same = {a: self._samples[a] for a, entry in entries.items() if self._entries.get(a) is entry}
-            new = {a: Sample.of(keys_of[a], entries[a].values[: self._objects]) for a in entries if a not in same}
+            new = {a: Sample.of(keys_of[a], entries[a].shares[: self._objects]) for a in entries if a not in same}
             known = torch.stack([entry.known[: self._objects] for entry in entries.values()])
             self._entries, self._samples = entries, {**same, **new}
             self._weights, self._scores = fit([self._samples[a] for a in entries], known), {}
@@ -78,7 +78,7 @@ class Sample(NamedTuple):
 
     @classmethod
     def of(cls, key: Tensor, values: Tensor) -> Sample:
-        """From a matching vector [C, h, w] and labels [O, h, w]."""
+        """From a matching vector [C, h, w] and how much of each cell is each object's [O, h, w]."""
         thin = torch.zeros(key.shape[1:], dtype=torch.bool, device=key.device)
         thin[_THIN // 2 :: _THIN, _THIN // 2 :: _THIN] = True
         chosen = thin | (values > 0).any(0)

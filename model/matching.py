@@ -11,6 +11,7 @@ from model.affinity import Affinity, Radius, WindowPair, windowed_affinity
 from model.compactness import compact_votes
 from model.features import as_query, common_product, without_colour
 from model.following import AWAY, Windows
+from model.grid import by_label, joined, parted
 from model.likeness import Likeness
 from model.sampler import SamplerOptions, sample_windows
 from model.types import PropagationOptions
@@ -26,15 +27,18 @@ def frame_affinity(
     anchored: Sequence[bool] | None = None,
     windows: Windows | None = None,
     likeness: Likeness | None = None,
+    trusted: Sequence[bool] | None = None,
 ) -> Affinity:
     """The affinity of a frame [C, h, w] to its references [R, C, h, w], all as `FeatureStore.get` gives them.
 
-    anchored: [R] which of them are anchors, with the head start `options.trust`; none when left out.
+    anchored: [R] which of them are anchors; none when left out.
     windows:  where the frame looks at them; when left out, no window follows what moves, and all in an anchor are wide.
     likeness: how much cells look like the objects. A vote between two that differ by d weighs e^(-l/2 · |d|²) times as
               much, l = `options.likeness`, whatever the temperature.
+    trusted:  [R] which have the head start `options.trust`; all anchors when left out.
     """
     anchored = anchored or [False] * len(keys)
+    trusted = trusted or anchored
     looked_at, radii, shift = _windows(options, anchored, windows if options.sampler == "fixed" else None)
     again = len(looked_at) > len(keys)
     radius: Radius | WindowPair = radii
@@ -58,7 +62,7 @@ def frame_affinity(
         temperature=temperature,
         window=options.window,
         zero=zero,
-        bias=[options.trust * anchored[r] for r in looked_at],
+        bias=[options.trust * trusted[r] for r in looked_at],
         shift=shift if again else None,
     )
     if again:
@@ -113,13 +117,14 @@ def confidence(affinity: Affinity, temperature: float) -> Tensor:
 
 
 def carry(affinity: Affinity, values: Tensor, known: Tensor) -> Tensor:
-    """Labels along the votes: [R, L, h, w] -> [L, h, w]; known bool [R, L].
+    """Labels along the votes: [R, L, 2h, 2w] -> [L, 2h, 2w]; known bool [R, L].
 
+    A cell hands all its labels on, each to the same place in the other cell: so what is thinner than a cell survives.
     A reference that does not know of an object has no say in it: its votes for that channel are left out and the
     others count for more, so that an object painted late is not voted away by the frames before it.
     """
-    carried = affinity.apply(values)
+    carried = joined(affinity.apply(parted(values)))
     if bool(known.all()):
         return carried
-    says = known.to(values.device)[:, :, None, None].float().expand_as(values)
-    return carried / affinity.apply(says).clamp_min(1e-6)
+    says = known.to(values.device)[:, :, None, None].float().expand(-1, -1, *affinity.grid)
+    return carried / by_label(affinity.apply(says)).clamp_min(1e-6)

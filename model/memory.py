@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from model.features import EncoderFeatures, FeatureExtractor, MotionFeatures, as_key, cell_colours, without_colour
+from model.grid import by_cell
 from model.labels import Channels
 from model.shelf import Shelf
 from model.timing import Stopwatch
@@ -25,10 +26,15 @@ _LOOKS_BACK = (1, 3, 5)  # frames
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Entry:
-    """The labels of one frame on the feature grid: values float32 [L, h, w]; known bool [L]."""
+    """The labels of one frame: values float32 [L, 2h, 2w] on the grid of labels; known bool [L]."""
 
     values: Tensor
     known: Tensor
+
+    @property
+    def shares(self) -> Tensor:
+        """How much of each cell is each label's, float32 [L, h, w]."""
+        return by_cell(self.values)
 
     @classmethod
     def of(cls, channels: Channels, labelled: Anchor, device: torch.device) -> Entry:

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from model.grid import by_label
 from model.memory import Entry
 from model.types import BACKGROUND, KeypointSet, LabelMap
 
@@ -18,7 +19,7 @@ def fuse(backward: tuple[Entry, Tensor], forward: tuple[Entry, Tensor], near: fl
     (behind, sure_b), (ahead, sure_f) = backward, forward
     weight_b = near * sure_b.clamp_min(1e-3)
     weight_f = (1 - near) * sure_f.clamp_min(1e-3)
-    share = (weight_b / (weight_b + weight_f)).to(behind.values.device)
+    share = by_label(weight_b / (weight_b + weight_f)).to(behind.values.device)
     share = torch.where(ahead.known[:, None, None].to(share.device), share, 1.0)
     share = torch.where(behind.known[:, None, None].to(share.device), share, 0.0)
     values = share * behind.values + (1 - share) * ahead.values

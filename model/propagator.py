@@ -16,6 +16,7 @@ from torch import Tensor
 from model.affinity import Affinity
 from model.features import FeatureExtractor, fill_in
 from model.following import windows
+from model.grid import by_cell
 from model.labels import Channels
 from model.likeness import Likeness, LikenessModel
 from model.mask_decoder import MaskDecoder
@@ -333,7 +334,7 @@ class _Walk:
         references = memory.references(frame)
         behind = torch.tensor([(frame - reference) * memory.step > 0 for reference in references])
         if not behind.any():  # the sweep starts on an incomplete anchor: what it lacks is unknown
-            nothing = torch.zeros(self._channels.count, *self._channels.grid, device=self._store.device)
+            nothing = torch.zeros(self._channels.count, *self._channels.label_grid, device=self._store.device)
             entry = Entry(nothing, torch.zeros(self._channels.count, dtype=torch.bool))
             return entry, entry, torch.ones(self._channels.grid), None
         latest = min((r for r, met in zip(references, behind, strict=True) if met), key=lambda r: abs(frame - r))
@@ -344,7 +345,9 @@ class _Walk:
             anchored = [reference in self._anchors for reference in references]
             looks = windows(references, self._anchors, latest, follow=self._options.follow_radius > 0)
             likeness = self._likeness(frame, query, references, keys)
-            affinity = frame_affinity(query, keys, self._options, anchored, looks, likeness)
+            # One that does not know of every object has no head start: its votes would keep out those that do.
+            trusted = [a and bool(k[known.any(dim=0)].all()) for a, k in zip(anchored, known, strict=True)]
+            affinity = frame_affinity(query, keys, self._options, anchored, looks, likeness, trusted)
             carried = carry(affinity, values, known)
             sure = confidence(affinity, self._options.temperature_with(sum(anchored))).cpu()
             disagreement = self._disagreement(affinity, query, keys, values, carried) if self._options.cycle else None
@@ -366,10 +369,10 @@ class _Walk:
 
     def _disagreement(self, affinity: Affinity, query: Tensor, keys: Tensor, values: Tensor, carried: Tensor) -> Tensor:
         """Send the new labels back to every reference and see, along the votes, how much comes back changed."""
-        lost = []
+        lost, shares = [], by_cell(carried)[None]
         for key, value in zip(keys, values, strict=True):
-            returned = frame_affinity(key, query[None], self._options).apply(carried[None])
-            lost.append((returned - value).abs().amax(dim=0, keepdim=True))
+            returned = frame_affinity(key, query[None], self._options).apply(shares)
+            lost.append((returned - by_cell(value)).abs().amax(dim=0, keepdim=True))
         return affinity.apply(torch.stack(lost))[0].clamp(0, 1).cpu()
 
     def _nearness(self, frame: int) -> float:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from model.affinity import Affinity
 from model.features import FeatureExtractor, colours_of, without_colour
+from model.grid import by_label
 from model.mask_decoder import MaskDecoder, others_of
 from model.mask_views import FrameLooks, Looks, joint_vectors, likeness, views
 from model.memory import Entry
@@ -93,7 +94,9 @@ class Refiner:
         carried: Entry,
         count: int,
     ) -> tuple[Tensor, Tensor]:
-        """From Ȳ_q what later frames vote with, and Ŷ_q: float32 [L, h, w] for L = count objects.
+        """From Ȳ_q what later frames vote with, and Ŷ_q: float32 [L, 2h, 2w] for L = count objects.
+
+        The decoder sees whole cells: what it changes, it changes in all labels of one alike.
 
         query [C + 4, h, w], keys [R, C + 4, h, w]: matching vectors; references: by frame, in the order of the keys,
         with the L objects as the first of their channels; given: the frames among them that a person labelled;
@@ -103,15 +106,16 @@ class Refiner:
         vectors = self._vectors(keys)
         target = self._vectors(query)
         frame = FrameLooks.of(target, vectors, affinity, torch.tensor(by_person))
-        told = frame.votes.apply(torch.stack([entry.values[:count] for entry in references.values()]))
+        told = frame.votes.apply(torch.stack([entry.shares[:count] for entry in references.values()]))
         seen = [(e, v) for e, v, yes in zip(references.values(), vectors, by_person, strict=True) if yes]
         like = torch.stack([likeness(target, looks) for looks in self._looks_of(seen, count)])
-        before = carried.values[:count]
+        before = carried.shares[:count]
         values = before
         for _ in range(self.rounds):
             values = self.decoder.correct(values, views(values, others_of(values), told, like, frame))
         values = values * carried.known[:count, None, None].to(values.device)
-        return self.decoder.remembered(before, values), values
+        kept, shown = (by_label(v - before) for v in (self.decoder.remembered(before, values), values))
+        return (carried.values[:count] + kept).clamp(0, 1), (carried.values[:count] + shown).clamp(0, 1)
 
     def _vectors(self, keys: Tensor) -> Tensor:
         return joint_vectors(without_colour(keys).float(), colours_of(keys).float(), self.decoder.config.colour)
@@ -123,6 +127,6 @@ class Refiner:
             looks = []
             for n in range(count):
                 knows = [i for i, entry in enumerate(entries) if entry.known[n]]
-                looks.append(Looks.of([seen[i][1] for i in knows], [entries[i].values[n] for i in knows]))
+                looks.append(Looks.of([seen[i][1] for i in knows], [entries[i].shares[n] for i in knows]))
             self._looks = (entries, looks)
         return self._looks[1]

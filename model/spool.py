@@ -32,14 +32,14 @@ class Spool:
         return frame in self._places
 
     def put(self, frame: int, entry: Entry, confidence: Tensor) -> None:
-        """Set aside values [L, h, w] with their confidence [h, w]."""
+        """Set aside labels with their confidence [h, w]."""
         self._places[frame] = self._file.seek(0, 2), entry.known
-        together = torch.cat([entry.values.cpu(), confidence.unsqueeze(0)]).half().numpy()
-        np.save(self._file, together)
+        for part in (entry.values, confidence):
+            np.save(self._file, part.half().cpu().numpy())
 
     def get(self, frame: int, device: torch.device) -> tuple[Entry, Tensor]:
         """What was put, the values on `device`."""
         place, known = self._places[frame]
         self._file.seek(place)
-        together = torch.from_numpy(np.load(self._file)).float()
-        return Entry(together[:-1].to(device), known), together[-1]
+        values, confidence = (torch.from_numpy(np.load(self._file)).float() for _ in range(2))
+        return Entry(values.to(device), known), confidence

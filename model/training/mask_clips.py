@@ -18,6 +18,7 @@ from torch import Tensor
 
 from model.affinity import Affinity
 from model.features import FeatureExtractor, as_key, cell_colours, fill_in
+from model.grid import by_cell
 from model.labels import Channels
 from model.matching import frame_affinity
 from model.memory import Entry, Memory
@@ -130,7 +131,7 @@ def draw_clip(rng: np.random.Generator, corpus: Corpus, recipe: MaskVosRecipe, e
             pictures.append(other.read(int(rng.integers(len(other)))))
         images, ids = paste_objects(rng, images, pictures)
     channels = Channels(tuple(range(1, 1 + PASTED)), (), recipe.size, recipe.size)
-    covers = [channels.encode(Anchor(0, LabelMap(frame, channels.objects)))[0] for frame in ids]
+    covers = [by_cell(channels.encode(Anchor(0, LabelMap(frame, channels.objects)))[0]) for frame in ids]
     pasted = (torch.stack(covers, dim=1) * 255).round().byte()
     clip = prepare(images, pasted, extractor, PropagationOptions())
     segments = F.one_hot(pseudo_masks(clip.features, clip.colours, recipe.segments), recipe.segments)

@@ -26,7 +26,7 @@ def picture_and_mask() -> tuple[np.ndarray, np.ndarray]:
 
 def test_masks_are_drawn_to_the_edges_of_the_picture() -> None:
     image, mask = picture_and_mask()
-    channels = Channels((1,), (), (120, 160), (120, 160))
+    channels = Channels((1,), (), (120, 160), (60, 80))
     encoded = channels.encode(Anchor(0, LabelMap(mask)))
     plain = channels.decode_labels(*encoded).ids == 1
     guided = channels.decode_labels(*encoded, image).ids == 1

@@ -12,6 +12,7 @@ from torch import Tensor
 from model.affinity import TILE, Affinity
 from model.features import load_extractor
 from model.following import AWAY, Windows, displacement, near_objects
+from model.grid import by_label
 from model.matching import frame_affinity
 from model.memory import Entry
 from model.propagator import Propagator
@@ -27,7 +28,7 @@ def labels(*boxes: tuple[slice, slice] | None, known: tuple[bool, ...] | None = 
     for channel, box in zip(values, boxes, strict=True):
         if box is not None:
             channel[box] = 1
-    return Entry(values, torch.tensor(known or (True,) * len(boxes)))
+    return Entry(by_label(values), torch.tensor(known or (True,) * len(boxes)))
 
 
 def box(y: int, x: int, side: int = 6) -> tuple[slice, slice]:

@@ -4,7 +4,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.grid import pad_to_stride, padded_size, sample_cells, to_pixels
+from model.grid import by_cell, by_label, joined, pad_to_stride, padded_size, parted, sample_cells, to_pixels
 
 lengths = st.integers(1, 41)
 
@@ -49,3 +49,18 @@ def test_padding_repeats_the_edge_up_to_the_stride(height: int, width: int) -> N
     assert 0 <= padded.shape[-2] - height < 4 and 0 <= padded.shape[-1] - width < 4
     assert torch.equal(padded[..., :height, :width], image)
     assert torch.equal(padded[..., -1, -1], image[..., -1, -1])
+
+
+@given(st.integers(1, 9), st.integers(1, 9), st.integers(0, 3))
+def test_cells_part_into_labels_and_come_together_again(h: int, w: int, channels: int) -> None:
+    labels = torch.rand(channels, 2 * h, 2 * w)
+    parts = parted(labels)
+    assert parts.shape == (channels, 2, 2, h, w)
+    for y in range(2 * h):
+        for x in range(2 * w):
+            assert torch.equal(parts[:, y % 2, x % 2, y // 2, x // 2], labels[:, y, x])
+    assert torch.equal(joined(parts), labels)
+    means = by_cell(labels)
+    assert means.shape == (channels, h, w)
+    torch.testing.assert_close(means, parts.mean((1, 2)))
+    torch.testing.assert_close(by_cell(by_label(means)), means)

@@ -42,7 +42,7 @@ def test_a_mask_survives_the_grid(source: tuple[int, int], working: tuple[int, i
 
 
 def test_a_straight_edge_stays_where_it_is() -> None:
-    """Cells are centred on pixels 4i: taken as 4×4 blocks instead, every edge would move by 1.5 pixels."""
+    """Labels are centred on pixels 2i - 1: taken as 2×2 blocks instead, every edge would move by 1.5 pixels."""
     for edge in range(20, 29):
         ids = np.zeros((48, 64), np.uint8)
         ids[:, :edge] = 1
@@ -50,6 +50,15 @@ def test_a_straight_edge_stays_where_it_is() -> None:
         back = c.decode_labels(*c.encode(Anchor(0, LabelMap(ids))))
         found = (back.ids == 1).sum(axis=1)
         assert abs(found - edge).max() <= 1, edge
+
+
+@pytest.mark.parametrize("at", range(30, 34))
+def test_what_is_thinner_than_a_cell_is_kept(at: int) -> None:
+    ids = np.zeros((48, 64), np.uint8)
+    ids[:, at : at + 2] = ids[at - 10 : at - 8] = 1
+    c = channels((48, 64), (48, 64), (1,))
+    back = c.decode_labels(*c.encode(Anchor(0, LabelMap(ids)))).ids
+    assert (ids & back).sum() > 0.95 * ids.sum() and (ids | back).sum() < 1.6 * ids.sum()
 
 
 def test_a_lone_object_in_the_corner_is_decoded_like_any_other() -> None:
@@ -66,13 +75,13 @@ def test_objects_a_frame_does_not_know_are_reported() -> None:
     c = channels((32, 32), (32, 32), (1, 2), ("nose",))
     values, known = c.encode(Anchor(0, LabelMap(disk(32, 32, radius=8))))
     assert known.tolist() == [True, False, False]
-    assert values.shape == (3, 8, 8) and values[1:].abs().sum() == 0
+    assert values.shape == (3, 16, 16) and values[1:].abs().sum() == 0
     assert c.decode_labels(values, known).objects == (1,)
 
 
 def test_nothing_there_is_background() -> None:
     c = channels((32, 40), (32, 40), (1,))
-    assert not c.decode_labels(torch.zeros(1, 8, 10), torch.tensor([True])).ids.any()
+    assert not c.decode_labels(torch.zeros(1, 16, 20), torch.tensor([True])).ids.any()
 
 
 @given(st.floats(26, 100), st.floats(26, 70), st.sampled_from([(96, 128), (48, 64), (192, 256)]))
@@ -99,14 +108,14 @@ def test_refocus_keeps_a_point_in_place_for_hundreds_of_frames() -> None:
 
 def test_refocus_leaves_masks_and_lost_points_alone() -> None:
     c = channels((32, 32), (32, 32), (1,), ("a",))
-    values = torch.rand(2, 8, 8)
+    values = torch.rand(2, 16, 16)
     values[1] *= 0.1
     torch.testing.assert_close(c.refocus(values), values)
 
 
 def test_harden_gives_each_cell_to_one() -> None:
     c = channels((16, 16), (16, 16), (4, 6), ("a",))
-    values = torch.zeros(3, 4, 4)
+    values = torch.zeros(3, 8, 8)
     values[0], values[1], values[2] = 0.3, 0.45, 0.123
     values[1, 0] = 0.31  # first row: background has 0.39
     hard = c.harden(values)

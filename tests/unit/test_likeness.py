@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from model.features import as_key, load_extractor
+from model.grid import by_label
 from model.likeness import Likeness, LikenessModel, Sample, scores
 from model.likeness import fit as fit_samples
 from model.matching import frame_affinity
@@ -96,7 +97,7 @@ def test_the_model_is_fitted_anew_for_other_anchors_and_not_before(monkeypatch: 
 
     monkeypatch.setattr("model.likeness.fit", counted)
     frames = {n: picture(n, LEFT) for n in range(5)}
-    entries = {n: Entry(labels, torch.tensor([True])) for n, (_, labels) in frames.items()}
+    entries = {n: Entry(by_label(labels), torch.tensor([True])) for n, (_, labels) in frames.items()}
     model = LikenessModel(1)
 
     def ask(frame: int, *references: int, anchors: tuple[int, ...]) -> Likeness | None:

@@ -7,7 +7,7 @@ import torch
 
 from model.affinity import Affinity
 from model.features import load_extractor
-from model.matching import confidence, frame_affinity
+from model.matching import carry, confidence, frame_affinity
 from model.propagator import Propagator
 from model.types import PropagationOptions
 from tests.videos import MemoryVideo, moving_squares
@@ -18,6 +18,19 @@ OPTIONS = PropagationOptions(short_side=None, radius=6, top_k=5)
 def seen_by(pictures: list[np.ndarray], frame: int, references: tuple[int, ...]) -> tuple[torch.Tensor, torch.Tensor]:
     store = Propagator(MemoryVideo(pictures), load_extractor("lab", "cpu")).store(OPTIONS)
     return store.match(frame, references)
+
+
+def test_a_cell_hands_on_its_labels_each_to_the_same_place() -> None:
+    """Two references of 1×2 cells; the first cell asks the second of the other one, the second cell asks both."""
+    affinity = Affinity(torch.tensor([[1.0, 0.0], [0.75, 0.25]]), torch.tensor([[3, 3], [0, 2]]), (1, 2), 2)
+    values = torch.rand(2, 3, 2, 4)
+    known = torch.ones(2, 3, dtype=torch.bool)
+    known[0, 2], values[0, 2] = False, 0  # the first reference knows nothing of the last label
+    carried = carry(affinity, values, known)
+    assert carried.shape == (3, 2, 4)
+    torch.testing.assert_close(carried[:, :, :2], values[1, :, :, 2:])
+    torch.testing.assert_close(carried[:2, :, 2:], 0.75 * values[0, :2, :, :2] + 0.25 * values[1, :2, :, :2])
+    torch.testing.assert_close(carried[2, :, 2:], values[1, 2, :, :2])
 
 
 def test_trust_gives_anchors_a_head_start() -> None:

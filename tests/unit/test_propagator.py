@@ -70,6 +70,19 @@ def test_backward_comes_in_descending_order() -> None:
     assert all(overlap(r, n) > GOOD for r in results.values() for n in (7, 200))
 
 
+def test_an_anchor_from_before_an_object_was_added_does_not_keep_it_out() -> None:
+    """Of flat ground that stays, all cells in all frames look alike: one that knows nothing could have all votes."""
+    ground, added = IMAGES[0].copy(), TRUTH[0].copy()
+    ground[:, :40] = (40, 200, 20)
+    added[:, :40] = 3
+    first = Anchor(0, LabelMap(np.where(added == 3, 0, added).astype(np.uint8), (200,)))
+    request = PropagationRequest((first, Anchor(8, LabelMap(added))), direction=Direction.BACKWARD, options=OPTIONS)
+    for result in propagator([ground] * 9).run(request):
+        if result.frame:
+            assert result.labels is not None
+            assert (result.labels.ids == 3)[added == 3].mean() > 0.9, result.frame
+
+
 def test_both_reaches_every_frame_from_an_anchor_in_the_middle() -> None:
     results = run(mask(4), direction=Direction.BOTH)
     assert sorted(results) == list(range(10))

@@ -15,7 +15,7 @@ from model.evaluation.bench.measure import Meter, flops
 from model.evaluation.bench.synthetic import blobs
 from model.features import FeatureExtractor, fill_in
 from model.labels import Channels
-from model.matching import confidence, frame_affinity
+from model.matching import carry, confidence, frame_affinity
 from model.memory import FeatureStore
 from model.propagator import working_size
 from model.timing import Stopwatch
@@ -76,7 +76,8 @@ def time_stages(
 
     def match() -> torch.Tensor:
         affinity = frame_affinity(query, keys, options, [True] + [False] * (references - 1))
-        return affinity.apply(remembered) + confidence(affinity, options.temperature_with(1))
+        carry(affinity, remembered, known.expand(references, -1))
+        return confidence(affinity, options.temperature_with(1))
 
     match()  # builds its masks
     matching = meter.seconds(match)
