@@ -49,22 +49,27 @@ def to_pixels(cells: Tensor, height: int, width: int) -> Tensor:
     return pixels[..., :height, :width]
 
 
-def parted(labels: Tensor) -> Tensor:
-    """Labels [..., 2h, 2w] -> those of each cell, as a view [..., 2, 2, h, w]."""
-    h, w = (side // PARTS for side in labels.shape[-2:])
-    return labels.reshape(*labels.shape[:-2], h, PARTS, w, PARTS).movedim((-3, -1), (-4, -3))
-
-
-def joined(parts: Tensor) -> Tensor:
-    """The labels [..., 2h, 2w] that cells have, [..., 2, 2, h, w]."""
-    return parts.movedim((-4, -3), (-3, -1)).flatten(-2).flatten(-3, -2)
-
-
 def by_cell(labels: Tensor) -> Tensor:
     """The mean of each cell's labels: [L, 2h, 2w] -> [L, h, w]."""
-    return parted(labels).mean((-4, -3))
+    parts = [labels[:, y::PARTS, x::PARTS] for y in range(PARTS) for x in range(PARTS)]
+    return sum(parts[1:], parts[0]) / len(parts)
 
 
 def by_label(cells: Tensor) -> Tensor:
     """What holds of a cell, for each of its labels: [..., h, w] -> [..., 2h, 2w]."""
     return cells.repeat_interleave(PARTS, dim=-1).repeat_interleave(PARTS, dim=-2)
+
+
+def to_rows(labels: Tensor) -> Tensor:
+    """Labels [L, 2h, 2w] -> a row for each cell with all of its own, [h*w, 4L]. Quick for what `from_rows` gave."""
+    count, height, width = labels.shape
+    h, w = height // PARTS, width // PARTS
+    cells = labels.permute(1, 2, 0).reshape(h, PARTS, w, PARTS, count).transpose(1, 2)
+    return cells.reshape(h * w, PARTS * PARTS * count)
+
+
+def from_rows(rows: Tensor, grid: tuple[int, int]) -> Tensor:
+    """The labels [L, 2h, 2w] of an h×w grid from rows [h*w, 4L]."""
+    (h, w), count = grid, rows.shape[1] // PARTS**2
+    cells = rows.reshape(h, w, PARTS, PARTS, count).transpose(1, 2)
+    return cells.reshape(PARTS * h, PARTS * w, count).permute(2, 0, 1)

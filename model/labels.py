@@ -78,7 +78,7 @@ class Channels:
         image: the frame itself, uint8 [H, W, 3]; if given, the channels are bent to its edges first.
         """
         cell = round(STRIDE / min(self.scale))  # in source pixels
-        covers = zip(self.objects, values[: len(self.objects)].cpu().numpy(), strict=True)
+        covers = zip(self.objects, values[: len(self.objects)].cpu().contiguous().numpy(), strict=True)
         margin = 0 if image is None else 2 * cell
         boxes = [(n, cover, box) for n, cover in covers if (box := self._support(cover, margin)) is not None]
         ids = np.zeros(self.source_size, np.uint8)

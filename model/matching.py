@@ -11,7 +11,7 @@ from model.affinity import Affinity, Radius, WindowPair, windowed_affinity
 from model.compactness import compact_votes
 from model.features import as_query, common_product, without_colour
 from model.following import AWAY, Windows
-from model.grid import by_label, joined, parted
+from model.grid import by_label, from_rows, to_rows
 from model.likeness import Likeness
 from model.sampler import SamplerOptions, sample_windows
 from model.types import PropagationOptions
@@ -116,15 +116,16 @@ def confidence(affinity: Affinity, temperature: float) -> Tensor:
     return 1 - affinity.sharpened(temperature / JUDGED_AT).entropy()
 
 
-def carry(affinity: Affinity, values: Tensor, known: Tensor) -> Tensor:
-    """Labels along the votes: [R, L, 2h, 2w] -> [L, 2h, 2w]; known bool [R, L].
+def carry(affinity: Affinity, values: Sequence[Tensor], known: Tensor) -> Tensor:
+    """Labels along the votes: those of R references, each [L, 2h, 2w] -> [L, 2h, 2w]; known bool [R, L].
 
     A cell hands all its labels on, each to the same place in the other cell: so what is thinner than a cell survives.
     A reference that does not know of an object has no say in it: its votes for that channel are left out and the
     others count for more, so that an object painted late is not voted away by the frames before it.
     """
-    carried = joined(affinity.apply(parted(values)))
+    rows = torch.cat([to_rows(labels) for labels in values])
+    carried = from_rows(affinity.apply_to_rows(rows), affinity.grid)
     if bool(known.all()):
         return carried
-    says = known.to(values.device)[:, :, None, None].float().expand(-1, -1, *affinity.grid)
+    says = known.to(carried.device)[:, :, None, None].float().expand(-1, -1, *affinity.grid)
     return carried / by_label(affinity.apply(says)).clamp_min(1e-6)

@@ -339,7 +339,7 @@ class _Walk:
             return entry, entry, torch.ones(self._channels.grid), None
         latest = min((r for r, met in zip(references, behind, strict=True) if met), key=lambda r: abs(frame - r))
         query, keys = self._store.match(frame, references, image, self._options.value or "cached")
-        values = torch.stack([entry.values for entry in references.values()])
+        values = [entry.values for entry in references.values()]
         known = torch.stack([entry.known for entry in references.values()])
         with self._stopwatch("affinity"):
             anchored = [reference in self._anchors for reference in references]
@@ -367,7 +367,9 @@ class _Walk:
             self._likeness_model = LikenessModel(len(self._channels.objects))
         return self._likeness_model(frame, query, references, keys, self._anchors)
 
-    def _disagreement(self, affinity: Affinity, query: Tensor, keys: Tensor, values: Tensor, carried: Tensor) -> Tensor:
+    def _disagreement(
+        self, affinity: Affinity, query: Tensor, keys: Tensor, values: Sequence[Tensor], carried: Tensor
+    ) -> Tensor:
         """Send the new labels back to every reference and see, along the votes, how much comes back changed."""
         lost, shares = [], by_cell(carried)[None]
         for key, value in zip(keys, values, strict=True):

@@ -38,11 +38,14 @@ class Affinity:
     references: int
 
     def apply(self, values: Tensor) -> Tensor:
-        """Carry values along the votes (eq 2): [R, ..., h, w] -> float32 [..., h, w]."""
-        assert (values.shape[0], *values.shape[-2:]) == (self.references, *self.grid), values.shape
-        table = values.float().movedim((-2, -1), (1, 2)).flatten(0, 2).flatten(1)
-        carried = embedding_bag(self.index, table, mode="sum", per_sample_weights=self.weight)
-        return carried.T.reshape(*values.shape[1:-2], *self.grid).contiguous()
+        """Carry values along the votes (eq 2): [R, L, h, w] -> float32 [L, h, w]."""
+        assert (values.shape[0], *values.shape[2:]) == (self.references, *self.grid), values.shape
+        rows = values.float().permute(0, 2, 3, 1).reshape(-1, values.shape[1])
+        return self.apply_to_rows(rows).T.reshape(-1, *self.grid).contiguous()
+
+    def apply_to_rows(self, rows: Tensor) -> Tensor:
+        """The same of rows float32 [R*h*w, D], one for every cell of every reference: [h*w, D]."""
+        return embedding_bag(self.index, rows, mode="sum", per_sample_weights=self.weight)
 
     def entropy(self) -> Tensor:
         """Entropy of each cell's votes over log k: float32 [h, w], 0 = one vote decides, 1 = all weigh the same."""

@@ -4,7 +4,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.grid import by_cell, by_label, joined, pad_to_stride, padded_size, parted, sample_cells, to_pixels
+from model.grid import by_cell, by_label, from_rows, pad_to_stride, padded_size, sample_cells, to_pixels, to_rows
 
 lengths = st.integers(1, 41)
 
@@ -54,13 +54,14 @@ def test_padding_repeats_the_edge_up_to_the_stride(height: int, width: int) -> N
 @given(st.integers(1, 9), st.integers(1, 9), st.integers(0, 3))
 def test_cells_part_into_labels_and_come_together_again(h: int, w: int, channels: int) -> None:
     labels = torch.rand(channels, 2 * h, 2 * w)
-    parts = parted(labels)
-    assert parts.shape == (channels, 2, 2, h, w)
-    for y in range(2 * h):
-        for x in range(2 * w):
-            assert torch.equal(parts[:, y % 2, x % 2, y // 2, x // 2], labels[:, y, x])
-    assert torch.equal(joined(parts), labels)
+    rows = to_rows(labels)
+    assert rows.shape == (h * w, 4 * channels)
     means = by_cell(labels)
     assert means.shape == (channels, h, w)
-    torch.testing.assert_close(means, parts.mean((1, 2)))
+    for y in range(h):
+        for x in range(w):
+            own = labels[:, 2 * y : 2 * y + 2, 2 * x : 2 * x + 2]
+            assert torch.equal(rows[y * w + x].sort().values, own.flatten().sort().values)
+            torch.testing.assert_close(means[:, y, x], own.mean((1, 2)))
+    assert torch.equal(from_rows(rows, (h, w)), labels)
     torch.testing.assert_close(by_cell(by_label(means)), means)

@@ -72,7 +72,7 @@ def time_stages(
     channels = Channels(anchor.labels.objects, (), source.size, size)
     values, known = channels.encode(anchor)
     values = values.to(device)
-    remembered = values.expand(references, *values.shape)
+    remembered = [values] * references
 
     def match() -> torch.Tensor:
         affinity = frame_affinity(query, keys, options, [True] + [False] * (references - 1))
