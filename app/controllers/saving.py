@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 
 import cv2
@@ -17,7 +18,7 @@ from app.core.recent import RecentProjects
 from app.core.settings import Settings
 from app.core.user_files import folder_for
 from app.io.overlay import compose
-from app.io.project_file import SUFFIX, THUMBNAIL
+from app.io.project_file import PROJECT, SUFFIX, THUMBNAIL
 from app.mistakes import cause_of, message_of
 from app.views.dialogs import files
 from app.views.notice_bar import Notice
@@ -100,7 +101,10 @@ class Saving(QObject):
         media = project.document.media.path
         name = project.name or media.stem or media.name
         start = project.folder if project.is_saved else folder_for(media) / f"{name}{SUFFIX}"
-        return files.save_project(self._window, start)
+        folder = files.save_project(self._window, _free(start))
+        if folder is None or folder.resolve() == project.folder.resolve() or not (folder / PROJECT).exists():
+            return folder
+        return folder if files.ask_replace(self._window, folder.name) else None
 
     def save_to(self, folder: Path) -> bool:
         """To this folder from now on, and wait for it; whether that worked."""
@@ -212,3 +216,9 @@ class Saving(QObject):
             ids = np.asarray(cv2.resize(labels.ids, size, interpolation=cv2.INTER_NEAREST), np.uint8)
             labels = LabelMap(ids)
         return compose(small, labels)
+
+
+def _free(folder: Path) -> Path:
+    """A name like this that nothing has yet: file dialogs walk into a folder that is there, and offer no name."""
+    names = (folder.with_stem(f"{folder.stem} {number}") for number in count(2))
+    return folder if not folder.exists() else next(name for name in names if not name.exists())

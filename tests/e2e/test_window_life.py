@@ -227,6 +227,36 @@ def test_save_as_does_not_hold_the_window_up(desk: Desk, tmp_path: Path, monkeyp
     assert not desk.session.project.is_dirty
 
 
+def test_a_project_takes_the_place_of_another_only_if_the_user_says_so(desk: Desk, tmp_path: Path, monkeypatch) -> None:
+    desk.open()
+    desk.label(0)
+    other = desk.video.with_suffix(".mer")
+    assert desk.studio.saving.save_to(other)
+    desk.session.close()
+    desk.open(desk.video)
+    desk.label(1)
+    suggested, asked, answers = [], [], [False, True]
+
+    def chosen(parent: object, title: str, path: str, kinds: str) -> tuple[str, str]:
+        suggested.append(Path(path))
+        return str(other / "clip.mer"), kinds  # in a folder that the dialog walked into
+
+    monkeypatch.setattr(files.QFileDialog, "getSaveFileName", chosen)
+    monkeypatch.setattr(files, "ask_replace", lambda parent, name: asked.append(name) or answers.pop(0))
+    desk.does("file.save")
+    assert suggested == [other.with_stem("clip 2")] and asked == [other.name], "a free name, and a question"
+    assert not desk.session.project.is_saved
+    desk.does("file.save")
+    desk.wait(lambda: desk.session.project.is_saved)
+    assert desk.session.project.folder == other and not list(other.glob("*.mer"))
+    desk.session.close()
+    desk.open(other)
+    assert set(desk.stored) == {1}
+    desk.does("file.save_as")
+    desk.wait(lambda: not desk.studio.saving._busy)
+    assert len(asked) == 2, "its own place is no other's"
+
+
 def test_closing_the_window_asks_and_ends_its_threads(desk: Desk, monkeypatch) -> None:
     desk.open()
     desk.label(0)

@@ -13,6 +13,8 @@ VIDEOS = "*.mp4 *.mov *.mkv *.avi *.webm *.m4v *.mpg *.mpeg *.wmv *.mts *.m2ts *
 
 LABELS = "*.png *.csv *.h5 *.hdf5 *.json *.slp"
 
+_PROJECT = ".mer"
+
 
 class Answer(StrEnum):
     SAVE = "save"
@@ -48,9 +50,31 @@ def open_label_folder(parent: QWidget, folder: str = "") -> Path | None:
 
 def save_project(parent: QWidget, suggested: Path) -> Path | None:
     """Where to save a project, with its suffix, or None."""
-    kinds = f"{tr('MER projects')} (*.mer)"
+    kinds = f"{tr('MER projects')} (*{_PROJECT})"
     path, _ = QFileDialog.getSaveFileName(parent, tr("Save the project"), str(suggested), kinds)
-    return Path(path if path.endswith(".mer") else f"{path}.mer") if path else None
+    return _project_at(Path(path)) if path else None
+
+
+def _project_at(chosen: Path) -> Path:
+    """The project that a chosen path means. One inside a project's folder means that project: dialogs walk into it."""
+    inside = [folder for folder in reversed(chosen.parents) if folder.suffix == _PROJECT]
+    if inside:
+        return inside[0]
+    return chosen if chosen.suffix == _PROJECT else chosen.with_name(chosen.name + _PROJECT)
+
+
+def ask_replace(parent: QWidget, name: str) -> bool:
+    """Whether one project may take the place of another, whose labels are lost then."""
+    box = QMessageBox(parent)
+    box.setIcon(QMessageBox.Icon.NoIcon)
+    box.setWindowTitle(tr("Save the project"))
+    box.setText(tr("There is a project {0} already. Replace it?").format(name))
+    box.setInformativeText(tr("The labels in it are lost."))
+    replace = box.addButton(tr("Replace"), QMessageBox.ButtonRole.DestructiveRole)
+    keep = box.addButton(tr("Keep it"), QMessageBox.ButtonRole.RejectRole)
+    box.setDefaultButton(keep)
+    box.exec()
+    return box.clickedButton() is replace
 
 
 def ask_save(parent: QWidget, name: str) -> Answer:
