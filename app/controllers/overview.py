@@ -201,7 +201,8 @@ class Overview(QObject):
             "propagate.whole", (start, stop) != (0, self._session.count), self.tr("It is the whole video")
         )
         known = counts.human, counts.propagated, counts.stale, len(self._doubts)
-        window.set_hint(hint(Situation(*known, busy, self._exported, counts.missing)))
+        earlier = max(0, min(document.store.human, default=0) - start)
+        window.set_hint(hint(Situation(*known, busy, self._exported, counts.missing, earlier)))
 
     def allow(self) -> None:
         """A propagation began or ended."""

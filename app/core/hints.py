@@ -8,7 +8,7 @@ from dataclasses import dataclass
 @dataclass(frozen=True, slots=True)
 class Situation:
     """How far the labelling of a video is. Numbers of frames: human, propagated, stale, doubtful; missing, of those
-    between the in and the out point: without any label."""
+    between the in and the out point: without any label; earlier, of those: before the first human one."""
 
     human: int = 0
     propagated: int = 0
@@ -17,6 +17,7 @@ class Situation:
     running: bool = False
     exported: bool = False
     missing: int = 0
+    earlier: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class Hint:
 
 _LAST = ("file.export", "help.keys")
 PAINT = Hint("Paint the object on this frame: click it ({0}) or brush it ({1})", ("tool.click", "tool.brush"))
-CARRY = Hint("Paint more objects, or carry what there is through the video ({0})", ("propagate.forward",))
+CARRY = "Paint more objects, or carry what there is through the video ({0})"
 WAIT = Hint("Look around or paint while labels arrive; {0} stops, and keeps the finished frames", ("propagate.stop",))
 EXPORT = Hint("No frame looks doubtful. Play it once ({0}), then export ({1})", ("view.play", "file.export"))
 DONE = Hint("Exported and checked. Correct what you like and export again ({0}); {1} shows every key", _LAST)
@@ -63,7 +64,7 @@ def hint(now: Situation) -> Hint:
     if now.exported:
         return DONE
     if now.propagated == 0:
-        return CARRY
+        return Hint(CARRY, ("propagate.both" if now.earlier else "propagate.forward",))
     if now.doubtful:
         return Hint(DOUBT, ("go.doubtful", "file.export"), now.doubtful, DOUBT_ONE)
     if now.missing:

@@ -8,6 +8,7 @@ from app.core.hints import Situation, hint
 JOURNEY = [
     (Situation(), "tool.click"),
     (Situation(human=1), "propagate.forward"),
+    (Situation(human=1, earlier=24), "propagate.both"),
     (Situation(human=1, propagated=3, running=True), "propagate.stop"),
     (Situation(human=1, propagated=48, doubtful=3), "go.doubtful"),
     (Situation(human=2, propagated=47, stale=12, doubtful=3), "propagate.update"),
