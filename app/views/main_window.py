@@ -155,6 +155,7 @@ class MainWindow(QMainWindow):
     def set_hint(self, hint: Hint | None) -> None:
         """What a new user might do next; None while no video is open."""
         self.hints.set_hint(hint)
+        self.transport.set_next(hint.actions[0] if hint else "")
 
     # What can be done
 

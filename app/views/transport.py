@@ -12,6 +12,9 @@ from app.views import wording
 from app.views.theme import UNIT
 from app.views.widgets import ActionButton, row
 
+_WAYS = ("propagate.backward", "propagate.both", "propagate.forward")
+_AFTERWARDS = ("propagate.update", "go.doubtful")
+
 
 class Transport(QWidget):
     """frame_requested: the user typed a frame number."""
@@ -43,23 +46,20 @@ class Transport(QWidget):
         ):
             actions[name].setIconText(words)  # the arrows say the rest
         steps = [ActionButton(actions[name], kind="step") for name in ("go.previous", "go.next")]
-        self._forward = ActionButton(actions["propagate.forward"], kind="push")
-        self._forward.put_icon_last()  # the arrow points away from the word
-        self._update = ActionButton(actions["propagate.update"], kind="push")
-        ways = [ActionButton(actions[f"propagate.{way}"], kind="push") for way in ("backward", "both")]
-        doubtful = ActionButton(actions["go.doubtful"], kind="push")
+        self._next = ""
+        self._buttons = {name: ActionButton(actions[name], kind="push") for name in (*_WAYS, *_AFTERWARDS)}
+        self._buttons["propagate.forward"].put_icon_last()  # the arrow points away from the word
         place = (steps[0], self._play, steps[1], UNIT, self._number, self._of, UNIT, self._time, None)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(UNIT, UNIT // 2, UNIT, UNIT // 2)
         layout.setSpacing(UNIT // 2)
         layout.addWidget(_side(*place), 1)
-        for way in (*ways, self._forward):
-            layout.addWidget(way)
-        layout.addWidget(_side(None, self._update, doubtful), 1)
-        for button in (self._forward.does, self._update.does):
-            button.changed.connect(self._light)
+        for way in _WAYS:
+            layout.addWidget(self._buttons[way])
+        layout.addWidget(_side(None, *(self._buttons[name] for name in _AFTERWARDS)), 1)
+        for button in self._buttons.values():
+            button.does.changed.connect(self._light)
         self.set_video(1)
-        self._light()
 
     def set_video(self, frames: int) -> None:
         """How many frames there are."""
@@ -75,6 +75,11 @@ class Transport(QWidget):
         if not self._number.hasFocus():
             self._number.setText(str(frame))
         self._time.setText(wording.clock(time))
+
+    def set_next(self, action: str) -> None:
+        """The action that is the next thing to do: its button has the accent, if there is one here."""
+        self._next = action
+        self._light()
 
     def set_playing(self, playing: bool) -> None:
         self._play.set_icon("ph.pause" if playing else "ph.play")
@@ -103,10 +108,8 @@ class Transport(QWidget):
         self.frame_requested.emit(frame)
 
     def _light(self) -> None:
-        """The accent is for the next thing to do: bring stale frames up to date, else carry labels on."""
-        update = self._update.does.isEnabled()
-        self._update.set_primary(update)
-        self._forward.set_primary(self._forward.does.isEnabled() and not update)
+        for name, button in self._buttons.items():
+            button.set_primary(name == self._next and button.does.isEnabled())
 
 
 def _side(*parts: QWidget | int | None) -> QWidget:

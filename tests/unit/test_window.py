@@ -180,14 +180,21 @@ def test_the_accent_is_on_the_next_thing_to_do(window: MainWindow) -> None:
     def accented() -> list[str]:
         return [b.text().strip() for b in window.transport.findChildren(QPushButton) if b.property("primary")]
 
-    window.set_stale(0)
+    window.set_hint(hint(Situation(human=1)))
     assert accented() == ["Propagate"]
+    window.set_hint(hint(Situation(human=1, earlier=7)))
+    assert accented() == ["Both"]
     window.set_stale(12)
+    window.set_hint(hint(Situation(human=2, propagated=20, stale=12)))
     assert accented() == ["Update 12 stale frames"]
     window.set_stale(1)
     assert accented() == ["Update one stale frame"]
     window.set_stale(0)
-    window.set_enabled("propagate.forward", False, "Label a frame first")
+    assert accented() == [], "what cannot be done is not lit"
+    window.set_doubtful(3)
+    window.set_hint(hint(Situation(human=2, propagated=20, doubtful=3)))
+    assert accented() == ["Next doubt (3)"]
+    window.set_hint(None)
     assert accented() == []
 
 
