@@ -28,6 +28,7 @@ def frame_affinity(
     windows: Windows | None = None,
     likeness: Likeness | None = None,
     trusted: Sequence[bool] | None = None,
+    temperature: float | None = None,
 ) -> Affinity:
     """The affinity of a frame [C, h, w] to its references [R, C, h, w], all as `FeatureStore.get` gives them.
 
@@ -36,6 +37,7 @@ def frame_affinity(
     likeness: how much cells look like the objects. A vote between two that differ by d weighs e^(-l/2 · |d|²) times as
               much, l = `options.likeness`, whatever the temperature.
     trusted:  [R] which have the head start `options.trust`; all anchors when left out.
+    temperature: of the votes, as of `options.temperature_at`; `options.temperature` when left out.
     """
     anchored = anchored or [False] * len(keys)
     trusted = trusted or anchored
@@ -46,7 +48,7 @@ def frame_affinity(
         looks = without_colour(query), without_colour(keys)
         sampler = SamplerOptions(size=options.sampler, clusters=options.clusters, threshold=options.grow_above)
         radius = sample_windows(*looks, sampler).windows
-    temperature = options.temperature_with(sum(anchored))
+    temperature = temperature or options.temperature
     asked, zero = as_query(query, options.colour), common_product(query, options.colour)
     marks = None
     if likeness is not None and options.likeness:

@@ -347,9 +347,10 @@ class _Walk:
             likeness = self._likeness(frame, query, references, keys)
             # One that does not know of every object has no head start: its votes would keep out those that do.
             trusted = [a and bool(k[known.any(dim=0)].all()) for a, k in zip(anchored, known, strict=True)]
-            affinity = frame_affinity(query, keys, self._options, anchored, looks, likeness, trusted)
+            temperature = self._options.temperature_at(frame, references.keys() & self._anchors.keys())
+            affinity = frame_affinity(query, keys, self._options, anchored, looks, likeness, trusted, temperature)
             carried = carry(affinity, values, known)
-            sure = confidence(affinity, self._options.temperature_with(sum(anchored))).cpu()
+            sure = confidence(affinity, temperature).cpu()
             disagreement = self._disagreement(affinity, query, keys, values, carried) if self._options.cycle else None
         told = known[behind].any(dim=0)
         entry = shown = Entry(carried * told[:, None, None].to(carried.device), told)

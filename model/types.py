@@ -10,7 +10,7 @@ Conventions, everywhere in the project:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -164,9 +164,9 @@ class PropagationOptions:
     clusters:    K of that sampler; grow_above: its θ, the similarity to a cluster above which a region grows.
     window:      "square" or "circle".
     top_k:       votes per query cell, over all references together.
-    temperature: softmax temperature on cosine similarities, where a single anchor votes;
-    several_temperature: where several do. Labels that a person gave near by deserve a loud vote; those that were
-                 carried far do better as a mean of many.
+    temperature: softmax temperature on cosine similarities;
+    several_temperature: the same in frames between anchors. Labels that a person gave near by deserve a loud vote;
+                 those that were carried far do better as a mean of many.
     colour:      weight of the colour distance of two cells beside their features; 0 = features alone.
     likeness:    l: two cells that differ by d in how much they look like the objects vote e^(-l/2 · |d|²) as loud. What
                  objects look like, a linear model learns from the anchors. 0 = off.
@@ -247,9 +247,10 @@ class PropagationOptions:
             if not ok:
                 raise ValueError(f"option {name} cannot be {getattr(self, name)!r}")
 
-    def temperature_with(self, anchors: int) -> float:
-        """The temperature of a frame's votes, so many of whose references are anchors."""
-        return self.several_temperature if anchors > 1 else self.temperature
+    def temperature_at(self, frame: int, anchors: Collection[int]) -> float:
+        """The temperature of the votes for a frame, which of its references these are anchors."""
+        between = bool(anchors) and min(anchors) < frame < max(anchors)
+        return self.several_temperature if between else self.temperature
 
     def radius_with(self, anchors: int) -> int:
         """The window radius in each of the anchors of a frame that has so many."""

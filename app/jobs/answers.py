@@ -121,7 +121,8 @@ class Answers:
                 if options.likeness:
                     likeness = LikenessModel(len(channels.objects))(query.frame, asked, entries, keys, human)
             anchored = [r in human for r in query.references]
-            affinity = frame_affinity(asked, keys, options, anchored, looks, likeness)
+            temperature = options.temperature_at(query.frame, human & set(query.references))
+            affinity = frame_affinity(asked, keys, options, anchored, looks, likeness, temperature=temperature)
             self._matched = wanted, affinity
         return self._matched[1]
 

@@ -103,7 +103,9 @@ class Inspection:
         self._query, self._keys = store.match(frame, self.references, value=options.value or "off")
         anchored = [r in self._labels for r in self.references]
         self._anchors = sum(anchored)
-        self.affinity = frame_affinity(self._query, self._keys, options, anchored, likeness=self._likeness())
+        self._temperature = options.temperature_at(frame, self._labels.keys() & set(self.references))
+        looks = self._query, self._keys, options, anchored
+        self.affinity = frame_affinity(*looks, likeness=self._likeness(), temperature=self._temperature)
         value = store.value_map(frame)
         self._value = None if value is None else value.cpu().numpy()
         motion = store.motion(frame)
@@ -135,7 +137,7 @@ class Inspection:
         if self._value is not None:
             picture = map_picture(self._value, self._size)
             yield "value", ramp_plate(picture, "Value", title, "0, background", "1, worth matching")
-        sure = confidence(self.affinity, self._options.temperature_with(self._anchors)).cpu().numpy()
+        sure = confidence(self.affinity, self._temperature).cpu().numpy()
         picture = map_picture(sure, self._size)
         yield "confidence", ramp_plate(picture, "Confidence", against, "0, votes are spread", "1, one vote decides")
         yield from self._sampling_pages(title, against)

@@ -60,16 +60,19 @@ def test_confidence_by_hand() -> None:
     torch.testing.assert_close(confidence(affinity, 0.1), torch.tensor([[0.531, 1.0]]), atol=1e-3, rtol=0)
 
 
-def test_several_anchors_vote_at_their_own_temperature_and_within_the_usual_window() -> None:
+def test_several_anchors_vote_within_the_usual_window_and_loudly_in_frames_between_them() -> None:
     pictures, _ = moving_squares()
     looks = seen_by(list(pictures), 4, (0, 3, 6))
     options = replace(OPTIONS, temperature=0.8, several_temperature=0.05, anchor_radius=12)
     for anchored, temperature, radius in (
         ([True, False, False], 0.8, 12),
+        ([True, True, False], 0.8, 6),
         ([True, False, True], 0.05, 6),
     ):
-        same = replace(options, temperature=temperature, several_temperature=temperature)
-        same = replace(same, radius=6, anchor_radius=radius)
-        expected, found = frame_affinity(*looks, same, anchored), frame_affinity(*looks, options, anchored)
+        same = replace(options, temperature=temperature, radius=6, anchor_radius=radius)
+        at = options.temperature_at(4, [frame for frame, anchor in zip((0, 3, 6), anchored, strict=True) if anchor])
+        expected = frame_affinity(*looks, same, anchored)
+        found = frame_affinity(*looks, options, anchored, temperature=at)
         torch.testing.assert_close(found.weight, expected.weight)
-        assert (options.temperature_with(sum(anchored)), options.radius_with(sum(anchored))) == (temperature, radius)
+        assert (at, options.radius_with(sum(anchored))) == (temperature, radius)
+    assert options.temperature_at(4, ()) == 0.8

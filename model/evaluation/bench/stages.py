@@ -77,7 +77,7 @@ def time_stages(
     def match() -> torch.Tensor:
         affinity = frame_affinity(query, keys, options, [True] + [False] * (references - 1))
         carry(affinity, remembered, known.expand(references, -1))
-        return confidence(affinity, options.temperature_with(1))
+        return confidence(affinity, options.temperature)
 
     match()  # builds its masks
     matching = meter.seconds(match)
