@@ -1,4 +1,4 @@
-"""The system's own dialogs for files, and the one question that has to stop everything."""
+"""The system's own dialogs for files, and the questions that have to stop everything."""
 
 from __future__ import annotations
 
@@ -65,11 +65,8 @@ def _project_at(chosen: Path) -> Path:
 
 def ask_replace(parent: QWidget, name: str) -> bool:
     """Whether one project may take the place of another, whose labels are lost then."""
-    box = QMessageBox(parent)
-    box.setIcon(QMessageBox.Icon.NoIcon)
-    box.setWindowTitle(tr("Save the project"))
-    box.setText(tr("There is a project {0} already. Replace it?").format(name))
-    box.setInformativeText(tr("The labels in it are lost."))
+    text = tr("There is a project {0} already. Replace it?").format(name)
+    box = _question(parent, tr("Save the project"), text, tr("The labels in it are lost."))
     replace = box.addButton(tr("Replace"), QMessageBox.ButtonRole.DestructiveRole)
     keep = box.addButton(tr("Keep it"), QMessageBox.ButtonRole.RejectRole)
     box.setDefaultButton(keep)
@@ -79,11 +76,8 @@ def ask_replace(parent: QWidget, name: str) -> bool:
 
 def ask_save(parent: QWidget, name: str) -> Answer:
     """What to do with changes that were not saved: closing is the only thing that may not go on without an answer."""
-    box = QMessageBox(parent)
-    box.setIcon(QMessageBox.Icon.NoIcon)
-    box.setWindowTitle(tr("Close"))
-    box.setText(tr("Save the changes of {0}?").format(name))
-    box.setInformativeText(tr("Otherwise they are lost."))
+    text = tr("Save the changes of {0}?").format(name)
+    box = _question(parent, tr("Close"), text, tr("Otherwise they are lost."))
     save = box.addButton(tr("Save"), QMessageBox.ButtonRole.AcceptRole)
     discard = box.addButton(tr("Do not save"), QMessageBox.ButtonRole.DestructiveRole)
     box.addButton(tr("Go on working"), QMessageBox.ButtonRole.RejectRole)
@@ -92,3 +86,13 @@ def ask_save(parent: QWidget, name: str) -> Answer:
     box.exec()
     clicked = box.clickedButton()
     return Answer.SAVE if clicked is save else Answer.DISCARD if clicked is discard else Answer.CANCEL
+
+
+def _question(parent: QWidget, title: str, text: str, loss: str) -> QMessageBox:
+    """A box without buttons yet. loss: what goes if the user says so."""
+    box = QMessageBox(parent)
+    box.setIcon(QMessageBox.Icon.NoIcon)
+    box.setWindowTitle(title)
+    box.setText(text)
+    box.setInformativeText(loss)
+    return box
