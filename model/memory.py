@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from heapq import nsmallest
 
@@ -41,6 +41,16 @@ class Entry:
         """What a person's labels say, where the features are."""
         values, known = channels.encode(labelled)
         return cls(values.to(device), known)
+
+
+def trusted(references: Mapping[int, Entry], anchors: Collection[int]) -> list[bool]:
+    """Which of the references have the head start of an anchor, in their order.
+
+    One that does not know of every object has none: its votes would keep out those of the ones that do.
+    """
+    known = torch.stack([entry.known for entry in references.values()])
+    whole = known[:, known.any(dim=0)].all(dim=1)
+    return [frame in anchors and bool(all_known) for frame, all_known in zip(references, whole, strict=True)]
 
 
 @dataclass(slots=True)

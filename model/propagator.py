@@ -21,7 +21,7 @@ from model.labels import Channels
 from model.likeness import Likeness, LikenessModel
 from model.mask_decoder import MaskDecoder
 from model.matching import carry, confidence, frame_affinity
-from model.memory import Entry, FeatureStore, Memory
+from model.memory import Entry, FeatureStore, Memory, trusted
 from model.merging import fuse, merge_keypoints, merge_labels, overrule
 from model.refinement import Refiner, find_decoder
 from model.shelf import Shelf
@@ -345,10 +345,9 @@ class _Walk:
             anchored = [reference in self._anchors for reference in references]
             looks = windows(references, self._anchors, latest, follow=self._options.follow_radius > 0)
             likeness = self._likeness(frame, query, references, keys)
-            # One that does not know of every object has no head start: its votes would keep out those that do.
-            trusted = [a and bool(k[known.any(dim=0)].all()) for a, k in zip(anchored, known, strict=True)]
+            trust = trusted(references, self._anchors)
             temperature = self._options.temperature_at(frame, references.keys() & self._anchors.keys())
-            affinity = frame_affinity(query, keys, self._options, anchored, looks, likeness, trusted, temperature)
+            affinity = frame_affinity(query, keys, self._options, anchored, looks, likeness, trust, temperature)
             carried = carry(affinity, values, known)
             sure = confidence(affinity, temperature).cpu()
             disagreement = self._disagreement(affinity, query, keys, values, carried) if self._options.cycle else None

@@ -165,7 +165,7 @@ class PropagationOptions:
     window:      "square" or "circle".
     top_k:       votes per query cell, over all references together.
     temperature: softmax temperature on cosine similarities;
-    several_temperature: the same in frames between anchors. Labels that a person gave near by deserve a loud vote;
+    between_temperature: the same in frames between anchors. Labels that a person gave near by deserve a loud vote;
                  those that were carried far do better as a mean of many.
     colour:      weight of the colour distance of two cells beside their features; 0 = features alone.
     likeness:    l: two cells that differ by d in how much they look like the objects vote e^(-l/2 · |d|²) as loud. What
@@ -200,7 +200,7 @@ class PropagationOptions:
     window: str = "circle"
     top_k: int = 6
     temperature: float = 0.14
-    several_temperature: float = 0.05
+    between_temperature: float = 0.05
     colour: float = 36.0
     likeness: float = 30.0
     trust: float = 0.04
@@ -227,7 +227,7 @@ class PropagationOptions:
             "window": self.window in ("square", "circle"),
             "top_k": self.top_k >= 1,
             "temperature": self.temperature > 0,
-            "several_temperature": self.several_temperature > 0,
+            "between_temperature": self.between_temperature > 0,
             "colour": self.colour >= 0,
             "likeness": self.likeness >= 0,
             "trust": self.trust >= 0,
@@ -250,7 +250,7 @@ class PropagationOptions:
     def temperature_at(self, frame: int, anchors: Collection[int]) -> float:
         """The temperature of the votes for a frame, which of its references these are anchors."""
         between = bool(anchors) and min(anchors) < frame < max(anchors)
-        return self.several_temperature if between else self.temperature
+        return self.between_temperature if between else self.temperature
 
     def radius_with(self, anchors: int) -> int:
         """The window radius in each of the anchors of a frame that has so many."""

@@ -24,7 +24,7 @@ RARE: dict[str, Callable[[str], object]] = {
     "rounds": int,
     "likeness": float,
     "trust": float,
-    "several_temperature": float,
+    "between_temperature": float,
     "anchor_radius": int,
     "follow_radius": int,
 }

@@ -29,7 +29,7 @@ from model.following import windows
 from model.labels import Channels
 from model.likeness import LikenessModel
 from model.matching import frame_affinity
-from model.memory import Entry
+from model.memory import Entry, trusted
 from model.pictures import RAMP, cluster_picture, feature_colours, flow_colours, flow_wheel, map_picture
 from model.propagator import Propagator, working_size
 from model.sampler import SamplerOptions, sample_windows
@@ -113,16 +113,17 @@ class Answers:
             store = self._propagator.store(options)
             asked, keys = store.match(query.frame, query.references, value=options.value or "off")
             human = {frame for frame, labels in query.labels if labels.is_human}
-            looks = likeness = None
+            looks = likeness = trust = None
             if query.labels and {frame for frame, _ in query.labels} == set(query.references):
                 channels, entries = self._entries(query, options)
                 latest = min(entries, key=lambda frame: abs(frame - query.frame))  # labels came last from there
                 looks = windows(entries, human, latest, follow=options.follow_radius > 0)
+                trust = trusted(entries, human)
                 if options.likeness:
                     likeness = LikenessModel(len(channels.objects))(query.frame, asked, entries, keys, human)
             anchored = [r in human for r in query.references]
             temperature = options.temperature_at(query.frame, human & set(query.references))
-            affinity = frame_affinity(asked, keys, options, anchored, looks, likeness, temperature=temperature)
+            affinity = frame_affinity(asked, keys, options, anchored, looks, likeness, trust, temperature)
             self._matched = wanted, affinity
         return self._matched[1]
 

@@ -165,7 +165,7 @@ def test_every_option_of_a_propagation_can_be_set(propagate, tmp_path: Path) -> 
     )
     more += " --sampler contract --long-term 2 --short-term 1,2 --hard --cycle --no-overlay --stop 3"
     more += " --set clusters=3 --set grow_above=0.5 --set compact=0.2 --set value=off --set rounds=2 --set likeness=7"
-    more += " --set trust=0.1 --set anchor_radius=9 --set follow_radius=7 --set several_temperature=0.2"
+    more += " --set trust=0.1 --set anchor_radius=9 --set follow_radius=7 --set between_temperature=0.2"
     assert propagate(*more.split())[0] == 0
     default = json.loads(json.dumps(asdict(PropagationOptions())))
     same = [name for name, value in report(tmp_path / "out")["options"].items() if value == default[name]]

@@ -72,6 +72,20 @@ def test_votes_follow_what_is_labelled_into_an_anchor(parts) -> None:
         assert best.frame == 0 and (np.hypot(best.x - (x - 16), best.y - y) < 6) == found
 
 
+def test_a_labelled_frame_from_before_an_object_has_no_head_start(parts) -> None:
+    truth = moving_squares(6, HEIGHT, WIDTH)[1]
+    whole = FrameLabels(Origin.PROPAGATED, PackedMap.pack(LabelMap(truth[3])))
+    ids = np.unique(truth[0][truth[0] > 0])
+    assert len(ids) > 1
+    options = PropagationOptions(trust=5.0)  # so much that nobody else would be heard
+    y, x = np.argwhere(truth[4] == ids[-1]).mean(axis=0)
+    for drawn, alone in ((ids, True), (ids[:-1], False)):
+        mask = np.where(np.isin(truth[0], drawn), truth[0], 0).astype(np.uint8)
+        first = FrameLabels(Origin.HUMAN, PackedMap.pack(LabelMap(mask)))
+        votes = parts[2](Votes(4, x, y, (0, 3), options, ((0, first), (3, whole))))
+        assert ({v.frame for v in votes} == {0}) == alone
+
+
 def test_pictures_show_what_is_there(parts) -> None:
     answers, options = parts[2], PropagationOptions()
     features = answers(FeaturePca(2, options)).rgb

@@ -63,7 +63,7 @@ def test_confidence_by_hand() -> None:
 def test_several_anchors_vote_within_the_usual_window_and_loudly_in_frames_between_them() -> None:
     pictures, _ = moving_squares()
     looks = seen_by(list(pictures), 4, (0, 3, 6))
-    options = replace(OPTIONS, temperature=0.8, several_temperature=0.05, anchor_radius=12)
+    options = replace(OPTIONS, temperature=0.8, between_temperature=0.05, anchor_radius=12)
     for anchored, temperature, radius in (
         ([True, False, False], 0.8, 12),
         ([True, True, False], 0.8, 6),

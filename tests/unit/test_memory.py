@@ -10,7 +10,7 @@ from torch import Tensor
 
 from model.features import MotionFeatures, cell_colours, load_extractor, without_colour
 from model.flow import FlowOptions, Motion
-from model.memory import Entry, FeatureStore, Memory, cell_bytes
+from model.memory import Entry, FeatureStore, Memory, cell_bytes, trusted
 from model.network import MatchingNetwork
 from model.recipes import Recipe
 from model.spool import Spool
@@ -38,6 +38,13 @@ def test_the_papers_memory() -> None:
     walk(memory, range(20), {0})
     assert list(memory.references(20)) == [0, 5, 15, 17, 19]
     assert float(memory.references(20)[17].values[0, 0, 0]) == 17
+
+
+def test_anchors_that_do_not_know_of_every_object_have_no_head_start() -> None:
+    nothing = torch.zeros(2, 3, 4)
+    first, both = Entry(nothing, torch.tensor([True, False])), Entry(nothing, torch.tensor([True, True]))
+    assert trusted({0: first, 4: both, 8: both}, {0, 8}) == [False, False, True]
+    assert trusted({0: first, 4: first}, {0}) == [True, False]  # the second object is known nowhere
 
 
 def test_early_frames_have_what_there_is() -> None:
