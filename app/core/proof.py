@@ -10,8 +10,9 @@ from enum import StrEnum
 from model.types import UInt8Array
 
 LABELLED_MARGIN = 0.005  # of J&F and PCK, 0..1: less is chance, however many frames there are
-ERROR_MARGIN = 0.02  # of an error, relative
+ERROR_MARGIN = 0.02  # of an error, relative: the least that counts, however often it was measured
 _SPREAD = {"J&F": 0.02}  # of one labelled frame, by which two encoders of the same worth differ; the mean of n by less
+_SURE = 2.0  # standard errors: a change of less is chance
 _POINT = 0.1  # the same of one point, which is right or wrong
 
 
@@ -28,6 +29,7 @@ class Measure:
 
     share:  of 0..1, and higher is better, measured on a person's labels; otherwise an error, and lower is better.
     places: frames, points or pairs that it is the mean of.
+    spread: of an error, the standard error of the mean change from place to place; infinite where it is not known.
     """
 
     name: str
@@ -36,12 +38,16 @@ class Measure:
     after: float
     share: bool
     places: int
+    spread: float = 0.0
 
     @property
     def verdict(self) -> Verdict:
-        gain = self.after - self.before if self.share else (self.before - self.after) / max(self.before, 1e-9)
-        chance = _SPREAD.get(self.name, _POINT) / math.sqrt(max(self.places, 1))
-        margin = max(LABELLED_MARGIN, chance) if self.share else ERROR_MARGIN
+        if self.share:
+            gain = self.after - self.before
+            margin = max(LABELLED_MARGIN, _SPREAD.get(self.name, _POINT) / math.sqrt(max(self.places, 1)))
+        else:
+            gain = self.before - self.after
+            margin = max(ERROR_MARGIN * self.before, _SURE * self.spread)
         if gain > margin:
             return Verdict.BETTER
         return Verdict.WORSE if gain < -margin else Verdict.SAME

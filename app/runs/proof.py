@@ -7,7 +7,7 @@ by (with features alone, for the colours would give themselves away), and of poi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -108,7 +108,7 @@ def prove(
     pictures: list[Comparison] = []
     notes: list[str] = []
     rows: list[tuple[str, _Figures, _Figures]] = []
-    errors: dict[str, list[tuple[FloatArray, FloatArray]]] = {"reconstruction": [], "cycle": []}
+    errors: dict[str, list[tuple[FloatArray, FloatArray]]] = {"reconstruction": [], "cycle": []}  # by place
 
     def step(number: int, share: float = 0.0) -> Step:
         path = labelled[number].path if number < len(labelled) else held_out[number - len(labelled)]
@@ -135,19 +135,19 @@ def prove(
         yield step(number)
         try:
             with open_video(path) as source:
-                both: list[dict[str, FloatArray]] = []
+                both: list[dict[str, list[FloatArray]]] = []
                 for place, extractor in enumerate((old, new)):
                     found: dict[str, list[FloatArray]] = {"reconstruction": [], "cycle": []}
                     for share in _without_labels(source, extractor, found):
                         yield step(number, (place + share) / 2)
-                    both.append({name: np.concatenate(values) for name, values in found.items() if values})
-                for name in both[0].keys() & both[1].keys():
-                    errors[name].append((both[0][name], both[1][name]))
+                    both.append(found)
+                for name, pairs in errors.items():
+                    pairs += zip(both[0][name], both[1][name], strict=True)
                 if not rows:
                     pictures.append(_features(source, path.name, old, new, say))
         except (ValueError, OSError) as error:
             notes.append(str(error))
-    measures = [*_label_measures(rows), *_error_measures(errors)]
+    measures = [*_label_measures(rows), *error_measures(errors)]
     return Proof(old.sha256, new.sha256, tuple(measures), tuple(pictures), tuple(notes))
 
 
@@ -328,12 +328,17 @@ def _carried(propagator: Propagator, anchor: Anchor, end: int, options: Propagat
     return last.keypoints
 
 
-def _error_measures(errors: dict[str, list[tuple[FloatArray, FloatArray]]]) -> list[Measure]:
+def error_measures(errors: Mapping[str, Sequence[tuple[FloatArray, FloatArray]]]) -> list[Measure]:
+    """Their means, from the errors before and after at each place, [points] both, by name."""
     found = []
     for name, pairs in errors.items():
         if pairs:
             old, new = (np.concatenate([pair[n] for pair in pairs]) for n in (0, 1))
-            found.append(Measure(name, "", float(old.mean()), float(new.mean()), False, len(old)))
+            means = float(old.mean()), float(new.mean())
+            # Points of one place are lost together, so that a place counts once.
+            changes = [float(after.mean() - before.mean()) for before, after in pairs]
+            spread = float(np.std(changes, ddof=1) / np.sqrt(len(changes))) if len(changes) > 1 else np.inf
+            found.append(Measure(name, "", *means, False, len(old), spread))
     return found
 
 

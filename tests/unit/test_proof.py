@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from app.core.proof import Measure, Proof, Verdict
-from app.runs.proof import HELD_OUT_COST, Labelled, Step, prove
+from app.runs.proof import HELD_OUT_COST, Labelled, Step, error_measures, prove
 from model.features import FeatureExtractor, LabFeatures
 from model.types import Anchor, KeypointSet, LabelMap, PropagationOptions
 from tests.corpora import moving_texture, write_clip
@@ -143,6 +143,22 @@ def test_one_video_alone_does_not_decide_and_chance_is_no_gain() -> None:
     assert Proof("a", "b", measures).verdict is Verdict.SAME
     assert measure("reconstruction", 0.0400, 0.0397, False).verdict is Verdict.SAME
     assert measure("reconstruction", 0.0400, 0.0300, False).verdict is Verdict.BETTER
+
+
+@pytest.mark.parametrize(
+    ("spread", "verdict"), [(0.0, Verdict.BETTER), (0.09, Verdict.BETTER), (0.11, Verdict.SAME), (np.inf, Verdict.SAME)]
+)
+def test_an_error_that_changes_by_less_than_places_differ_is_the_same(spread: float, verdict: Verdict) -> None:
+    assert Measure("cycle", "", 2.0, 1.8, False, 144, spread).verdict is verdict
+
+
+def test_the_spread_of_a_change_is_that_from_place_to_place() -> None:
+    """All 4 points of a place go together: three places, not twelve points, are what there is."""
+    pairs = [(np.full(4, 2.0, np.float32), np.full(4, 2.0 + change, np.float32)) for change in (-0.3, 0.0, 0.3)]
+    (found,) = error_measures({"cycle": pairs, "reconstruction": []})
+    assert (found.before, found.after, found.places) == pytest.approx((2.0, 2.0, 12))
+    assert found.spread == pytest.approx(0.3 / np.sqrt(3), abs=1e-6)
+    assert error_measures({"cycle": pairs[:1]})[0].verdict is Verdict.SAME  # one place tells nothing of chance
 
 
 def test_few_labelled_frames_say_little_and_then_errors_decide() -> None:
