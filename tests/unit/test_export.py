@@ -15,6 +15,7 @@ from app.core.document import Document
 from app.core.media import Media
 from app.core.objects import ObjectInfo, Skeleton
 from app.io.export import EXPORTERS, CheckFailed, Done, Labelled, export, unusable
+from app.io.export.masks import object_folder
 from app.io.export.yolo import filled, polygons
 from app.io.imports import import_labels, read_foreign
 from model.types import KeypointSet, LabelMap, Origin
@@ -100,6 +101,11 @@ def test_masks_come_back_through_import(kind: str, document: Document, video: Me
     if kind != "davis":
         assert found.names[order[3]] == "swan"
     assert other.undo() is not None and other.is_empty, "an import is one undo item"
+
+
+@pytest.mark.parametrize(("name", "folder"), [("white goat", "2_white goat"), (" a/b: c. ", "2_a_b_ c"), ("…", "2")])
+def test_folders_are_named_as_objects_are(name: str, folder: str) -> None:
+    assert object_folder(ObjectInfo(2, name)) == folder
 
 
 @pytest.mark.parametrize("kind", ["keypoints-csv", "coco", "deeplabcut", "sleap"])

@@ -127,7 +127,7 @@ def sure_parts(mask: BoolArray, radius: int) -> tuple[BoolArray, BoolArray]:
 
 def object_folder(info: ObjectInfo) -> str:
     """A folder name that every file system takes, and that tells objects of one name apart."""
-    safe = "".join(c if c.isalnum() or c in "-_" else "_" for c in info.name).strip("_")[:60]
+    safe = "".join(c if c.isalnum() or c in "-_ " else "_" for c in info.name)[:60].strip("_ ")
     return f"{info.id}_{safe}" if safe else str(info.id)
 
 
