@@ -85,8 +85,7 @@ class Segmenting(QObject):
             return
         document = self._session.document
         locked = [info.id for info in document.objects if info.locked]
-        draft = Draft(document.labels(self._frame), mask.shape, number, locked)
-        draft.mask |= mask
+        draft = Draft(document.labels(self._frame), mask, number, locked)
         draft.add(Box.whole(mask.shape))
         if (labels := draft.result(number)) is not None:
             document.set_labels(self._frame, labels, self.tr("Click to segment"))

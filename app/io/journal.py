@@ -53,6 +53,7 @@ class Journal:
         self._waiting: list[bytes] = []
         self._failed = False
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="journal")
+        self._pool.submit(lambda: None)  # its thread starts now, and not in the middle of the first stroke
         self._synced: Future[None] | None = None
 
     def append(self, values: Mapping[Key, Any]) -> None:

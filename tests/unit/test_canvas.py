@@ -10,6 +10,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
+from app.core.objects import ObjectInfo, Skeleton
 from app.views.canvas import Canvas, OverlayStyle, Tool
 from model.types import LabelMap
 from tests.hand import (
@@ -234,20 +235,24 @@ class Repaints(QObject):
         return False
 
 
-def test_a_step_of_a_stroke_repaints_little(qtbot: QtBot) -> None:
-    hand = make_hand(qtbot, Tool.BRUSH)
-    qtbot.waitExposed(hand.canvas)
-    hand.press(10, 10)
+def test_a_stroke_repaints_little(qtbot: QtBot) -> None:
+    """With all that the window answers: a first object, labels that are shown already, and that there are no points."""
+    hand = make_hand(qtbot, Tool.BRUSH, current=None)
+    canvas = hand.canvas
+    canvas.object_needed.connect(lambda: canvas.set_objects((ObjectInfo(1, "new"),), 1))
+    canvas.labels_edited.connect(lambda labels, _: (canvas.set_labels(labels), canvas.set_keypoints(None, Skeleton())))
+    qtbot.waitExposed(canvas)
+    hand.hover(10, 10)
     QApplication.processEvents()
     repaints = Repaints()
-    hand.canvas.installEventFilter(repaints)
-    hand.move(12, 11)
-    QApplication.processEvents()
-    hand.canvas.removeEventFilter(repaints)
-    assert repaints.rects
-    assert all(r.width() * r.height() < 0.1 * 520 * 360 for r in repaints.rects)
+    canvas.installEventFilter(repaints)
+    for step in (hand.press, hand.move, hand.release):
+        step(12, 11)
+        QApplication.processEvents()
+    canvas.removeEventFilter(repaints)
+    assert len(hand.edits) == 1
     assert any(r.contains(hand.place(12, 11)) for r in repaints.rects)
-    hand.release(12, 11)
+    assert all(r.width() * r.height() < 0.1 * 520 * 360 for r in repaints.rects)
 
 
 def test_the_wipe_is_dragged_by_its_handle(qtbot: QtBot) -> None:

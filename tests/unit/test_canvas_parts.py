@@ -26,7 +26,7 @@ def grow(draft: Draft, left: int, right: int) -> Box:
 
 def test_a_draft_paints_what_its_mask_covers() -> None:
     before = labels("1023", "1023", objects=(5,))
-    draft = Draft(before, (2, 4), 4, locked=(3,))
+    draft = Draft(before, np.zeros((2, 4), np.bool_), 4, locked=(3,))
     assert grow(draft, 1, 4) == Box(1, 0, 3, 2)
     after = draft.result(4)
     assert after is not None
@@ -36,21 +36,21 @@ def test_a_draft_paints_what_its_mask_covers() -> None:
 
 
 def test_a_draft_that_erases_knows_whom() -> None:
-    draft = Draft(labels("11"), (1, 2), 0, only=1)
+    draft = Draft(labels("11"), np.zeros((1, 2), np.bool_), 0, only=1)
     grow(draft, 0, 2)
     after = draft.result(1)
     assert after is not None and after.objects == (1,) and not after.ids.any()
 
 
 def test_a_draft_without_change_is_none() -> None:
-    draft = Draft(None, (2, 2), 0)
+    draft = Draft(None, np.zeros((2, 2), np.bool_), 0)
     grow(draft, 0, 2)
     assert draft.result(1) is None
-    assert Draft(labels("11"), (1, 2), 1).result(1) is None
+    assert Draft(labels("11"), np.zeros((1, 2), np.bool_), 1).result(1) is None
 
 
 def test_the_result_of_a_draft_is_no_copy_and_is_written_to_no_more() -> None:
-    draft = Draft(None, (2, 2), 1)
+    draft = Draft(None, np.zeros((2, 2), np.bool_), 1)
     draft.mask[0, 0] = True
     draft.add(Box(0, 0, 1, 1))
     after = draft.result(1)
@@ -58,7 +58,7 @@ def test_the_result_of_a_draft_is_no_copy_and_is_written_to_no_more() -> None:
 
 
 def test_a_draft_goes_on_over_other_labels() -> None:
-    draft = Draft(None, (1, 5), 4, locked=(3,))
+    draft = Draft(None, np.zeros((1, 5), np.bool_), 4, locked=(3,))
     grow(draft, 0, 2)
     draft.rebase(labels("30222"))
     assert draft.ids.tolist() == [[3, 4, 2, 2, 2]]
@@ -67,6 +67,16 @@ def test_a_draft_goes_on_over_other_labels() -> None:
     assert after is not None and after.ids.tolist() == [[3, 4, 4, 2, 2]]
     draft.rebase(None)
     assert draft.ids.tolist() == [[4, 4, 4, 0, 0]]
+
+
+def test_a_mask_serves_one_draft_after_the_other() -> None:
+    mask = np.zeros((2, 4), np.bool_)
+    for left in (0, 2):
+        draft = Draft(None, mask, 1)
+        grow(draft, left, left + 1)
+        assert draft.ids[0].tolist() == [int(column == left) for column in range(4)]
+        draft.clear()
+        assert not mask.any()
 
 
 places = st.lists(st.tuples(st.floats(-50, 50), st.floats(-50, 50)) | st.just((NAN, NAN)), max_size=6)

@@ -90,7 +90,7 @@ class Canvas(Easel):
             self._tool.double_click(at)
         else:
             self._tool.press(at)
-        self._show_marks()
+        self.update_marks()
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         event.accept()
@@ -102,7 +102,7 @@ class Canvas(Easel):
         self._pointer = at
         self._tool.move(at)
         self.hovered.emit(at.x, at.y, self.inside(at))
-        self._show_marks()
+        self.update_marks()
         self.reset_cursor()
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
@@ -116,7 +116,7 @@ class Canvas(Easel):
     def _release(self, at: Pointer) -> None:
         self._button = Qt.MouseButton.NoButton
         self._tool.release(at)
-        self._show_marks()
+        self.update_marks()
 
     def tabletEvent(self, event: QTabletEvent) -> None:
         """Note how a pen is held. The mouse event that follows does the rest."""
@@ -128,7 +128,7 @@ class Canvas(Easel):
     def leaveEvent(self, event: QEvent) -> None:
         at, self._pointer = self._pointer, None
         self._tool.leave()
-        self._show_marks()
+        self.update_marks()
         if at is not None:
             self.hovered.emit(at.x, at.y, False)
         super().leaveEvent(event)
@@ -143,7 +143,7 @@ class Canvas(Easel):
             self._turn -= steps * NOTCH
             self._tool.wheel(steps)
             event.accept()
-        self._show_marks()
+        self.update_marks()
 
     def event(self, event: QEvent) -> bool:
         if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent) and self._wants(event):
@@ -154,7 +154,7 @@ class Canvas(Easel):
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if self._wants(event):
             self._tool.key(Qt.Key(event.key()))
-            self._show_marks()
+            self.update_marks()
             self.update()
         else:
             super().keyPressEvent(event)
@@ -181,7 +181,7 @@ class Canvas(Easel):
 
     # Painting
 
-    def _show_marks(self) -> None:
+    def update_marks(self) -> None:
         """Repaint where the tool's marks were, and where they are now."""
         extent, hint = self._tool.extent(), self._tool.hint()
         self.update(self._drawn.united(extent).toAlignedRect())

@@ -7,36 +7,36 @@ from collections.abc import Collection
 import numpy as np
 
 from app.core.raster import Box, paint
-from model.types import BACKGROUND, LabelMap, UInt8Array
+from model.types import BACKGROUND, BoolArray, LabelMap, UInt8Array
 
 
 class Draft:
     """A private copy of a label map that a mask grows over.
 
-    A tool draws its shape into `mask` (bool [H, W]) and says with `add` where. The mask is kept apart from the labels,
-    so labels that arrive meanwhile (from a propagation) can be put under it.
+    A tool draws its shape into `mask` and says with `add` where. The mask is kept apart from the labels, so labels that
+    arrive meanwhile (from a propagation) can be put under it.
 
-    value: the id that is painted. locked: ids that stay as they are. only: the one id that may be painted over.
+    mask: bool [H, W], all False; another draft may have it after `clear`. value: the id that is painted. locked: ids
+    that stay as they are. only: the one id that may be painted over.
     """
 
     def __init__(
         self,
         labels: LabelMap | None,
-        shape: tuple[int, int],
+        mask: BoolArray,
         value: int,
         locked: Collection[int] = (),
         only: int | None = None,
     ) -> None:
         self.value, self._locked, self._only = value, tuple(locked), only
-        self.mask = np.zeros(shape, np.bool_)
+        self.mask = mask
         self._changed = Box()
         self._reach = Box()
-        self._shape = shape
         self._start(labels)
 
     def _start(self, labels: LabelMap | None) -> None:
         self._labels = labels
-        self.ids: UInt8Array = np.zeros(self._shape, np.uint8) if labels is None else labels.ids.copy()
+        self.ids: UInt8Array = np.zeros(self.mask.shape, np.uint8) if labels is None else labels.ids.copy()
 
     def add(self, box: Box) -> Box:
         """The mask grew within a box; the box whose labels changed for it."""
@@ -50,6 +50,10 @@ class Draft:
         self._start(labels)
         self._changed = Box()
         self.add(self._reach)
+
+    def clear(self) -> None:
+        """Nothing is drawn in the mask any more. The draft is over."""
+        self.mask[self._reach.slices] = False
 
     def result(self, current: int | None) -> LabelMap | None:
         """The new label map, or None if nothing changed. It knows of `current`, even where that was erased.

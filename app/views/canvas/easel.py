@@ -85,7 +85,7 @@ class Easel(Sheet):
     def set_brush(self, diameter: int) -> None:
         """The diameter of brush and eraser, in pixels of the image."""
         self.brush = min(max(diameter, 1), MAX_BRUSH)
-        self._show_marks()
+        self.update_marks()
 
     def resize_brush(self, diameter: int) -> None:
         """The user changes the brush."""
@@ -97,7 +97,7 @@ class Easel(Sheet):
     def set_clicks(self, clicks: Sequence[tuple[float, float, bool]], looking: bool = False) -> None:
         """The clicks of an object: (x, y, positive). looking: its mask is still being worked on."""
         self.clicks, self.looking = tuple(clicks), looking
-        self._show_marks()
+        self.update_marks()
         self.update()
 
     def set_proposal(self, mask: BoolArray | None) -> None:
@@ -120,7 +120,3 @@ class Easel(Sheet):
         number = self.object_at(at.x, at.y)
         if number is not None:
             self.object_picked.emit(number)
-
-    def _show_marks(self) -> None:
-        """What a tool draws has changed."""
-        self.update()

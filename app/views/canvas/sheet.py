@@ -40,6 +40,7 @@ class Sheet(Stage):
         self._moved: tuple[int, Point] | None = None
         self._editable, self._reason = True, ""
         self._style = OverlayStyle()
+        self._scrap: BoolArray = np.empty((0, 0), np.bool_)  # the mask of drafts: new memory at every press takes time
         self._quiet = QTimer(self)
         self._quiet.setSingleShot(True)
         self._quiet.setInterval(SAY_FOR)
@@ -54,6 +55,8 @@ class Sheet(Stage):
         if image is not None and self._labels is not None and self._labels.shape != image.shape[:2]:
             self._take(None)
         super().set_image(image, keep_view)
+        if self._scrap.shape != self.image_size:
+            self._scrap = np.full(self.image_size, False)
 
     def set_labels(self, labels: LabelMap | None) -> None:
         """What the frame's pixels are; an edit that is under way goes on over them. ValueError for another size."""
@@ -87,7 +90,7 @@ class Sheet(Stage):
         )
         surface.shown, surface.proposal_id = shown, proposed
         if looks_same:  # a stroke that needs a new object begins at once
-            self.update()
+            self.update_marks()
         else:
             self._refresh()
         self.reset_cursor()
@@ -97,11 +100,17 @@ class Sheet(Stage):
         if keypoints is not None and keypoints.names != skeleton.names:
             raise ValueError(f"keypoints {', '.join(keypoints.names)} are not those of the skeleton")
         count = len(skeleton.names)
-        self.skeleton = skeleton
-        self._points = np.full((count, 2), np.nan, np.float32) if keypoints is None else keypoints.xy
-        self._visible = np.zeros(count, np.bool_) if keypoints is None else keypoints.visible
-        self._moved = None
-        self.update()
+        points = np.full((count, 2), np.nan, np.float32) if keypoints is None else keypoints.xy
+        visible = np.zeros(count, np.bool_) if keypoints is None else keypoints.visible
+        looks_same = (
+            skeleton == self.skeleton
+            and self._moved is None
+            and np.array_equal(points, self._points, equal_nan=True)
+            and np.array_equal(visible, self._visible)
+        )
+        self.skeleton, self._points, self._visible, self._moved = skeleton, points, visible, None
+        if not looks_same:
+            self.update()
 
     def set_style(self, style: OverlayStyle) -> None:
         """How labels look. What is being edited is seen in any case."""
@@ -189,7 +198,7 @@ class Sheet(Stage):
         only = self.current if erase and not everything else None
         value = BACKGROUND if erase else self.current
         assert value is not None
-        self.draft = Draft(self._labels, self.image_size, value, locked, only)
+        self.draft = Draft(self._labels, self._scrap, value, locked, only)
         self.surface.ids = self.draft.ids
         if not self._style.show:
             self.set_style(self._style)
@@ -216,6 +225,8 @@ class Sheet(Stage):
             self._refresh()
 
     def _end(self, labels: LabelMap | None) -> None:
+        if self.draft is not None:
+            self.draft.clear()
         self.draft = None
         self._labels = labels
         self.surface.ids = None if labels is None else labels.ids

@@ -292,6 +292,10 @@ class Stage(QWidget):
     def paint_marks(self, painter: QPainter) -> None:
         """Draw what lies above picture and overlay."""
 
+    def update_marks(self) -> None:
+        """Repaint that, where it was and where it is now."""
+        self.update()
+
     def update_device(self, box: Box) -> None:
         """Repaint a box of device pixels."""
         ratio = self.surface.ratio
