@@ -195,9 +195,9 @@ class Encoders(QObject):
 
 def _learned_from(run: Run) -> Iterator[Path]:
     """The videos of a training, files and folders of frames."""
-    from model.training.cache import VIDEO_SUFFIXES
     from model.training.corpus import find_sources
     from model.training.frame_folder import holds_frames
+    from model.video import VIDEO_SUFFIXES
 
     try:
         sources = find_sources(run.setup.sources, run.setup.without)

@@ -24,7 +24,6 @@ from model.training.frame_folder import open_frames
 from model.types import UInt8Array
 from model.video import open_video
 
-VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".gif"})
 PHOTO_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
 _FORMAT = 1  # of what is kept of video files
 _FOLDER_FORMAT = 2  # and of folders: some are videos

@@ -12,8 +12,9 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from model.recipes import Recipe
-from model.training.cache import PHOTO_SUFFIXES, VIDEO_SUFFIXES, Clip, cached_clip
+from model.training.cache import PHOTO_SUFFIXES, Clip, cached_clip
 from model.types import UInt8Array
+from model.video import VIDEO_SUFFIXES
 
 
 class Frames(Protocol):

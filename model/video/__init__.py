@@ -5,9 +5,9 @@ from __future__ import annotations
 from importlib.util import find_spec
 from pathlib import Path
 
-from model.video.source import CACHE_BYTES, NOMINAL_FPS, VideoSource
+from model.video.source import CACHE_BYTES, NOMINAL_FPS, VIDEO_SUFFIXES, VideoSource
 
-__all__ = ["VideoSource", "open_video"]
+__all__ = ["VIDEO_SUFFIXES", "VideoSource", "open_video"]
 
 
 def open_video(

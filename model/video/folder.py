@@ -13,7 +13,15 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from model.types import UInt8Array
-from model.video.source import CACHE_BYTES, NOMINAL_FPS, Reader, VideoSource, check_size, over_black
+from model.video.source import (
+    CACHE_BYTES,
+    NOMINAL_FPS,
+    VIDEO_SUFFIXES,
+    Reader,
+    VideoSource,
+    check_size,
+    over_black,
+)
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP", "GIF")
@@ -74,6 +82,8 @@ class _FolderReader(Reader):
 def _images(folder: Path) -> list[Path]:
     files = [p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES and not p.name.startswith(".")]
     if not files:
+        if videos := sorted(p.name for p in folder.iterdir() if p.suffix.lower() in VIDEO_SUFFIXES):
+            raise ValueError(f"{folder} holds no images, but the video {videos[0]}: open that")
         raise ValueError(f"{folder} holds no images: choose a folder with some of {' '.join(SUFFIXES)}")
     files.sort(key=_natural)
     for one, other in pairwise(files):

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from model.types import Frame, UInt8Array
 
+VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".gif"})
 CACHE_BYTES = 256 * 2**20
 MAX_PIXELS = 2**27  # 16K video is 2**26.98; a header that claims more is damaged or hostile
 NOMINAL_FPS = 25.0  # where nothing tells the rate

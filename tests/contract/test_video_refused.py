@@ -66,6 +66,11 @@ def _no_images(path: Path) -> None:
     (path / "readme.txt").write_text("nothing here")
 
 
+def _a_video(path: Path) -> None:
+    path.mkdir()
+    (path / "film.MOV").touch()
+
+
 def _text_image(path: Path) -> None:
     path.mkdir()
     (path / "0.png").write_text("this is text")
@@ -86,6 +91,7 @@ def _text_image(path: Path) -> None:
         ("two-sizes", _two_sizes, "2.png has 96×81 pixels, but 0.png has 96×80"),
         ("twins", _twins, "both 7.jpg and 7.png"),
         ("no-images", _no_images, "holds no images"),
+        ("a-video", _a_video, "holds no images, but the video film.MOV: open that"),
         ("text", _text_image, "0.png cannot be read"),
     ],
 )
